@@ -1,0 +1,1 @@
+"""What two rooms must agree on; imports none of ours."""

@@ -1,0 +1,125 @@
+"""What goes out: one answer per customer, as JSON and as a flat row from one definition."""
+
+import types
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+Band = Literal["low", "medium", "high"]
+Stage = Literal["active", "lapsed", "prospect"]
+Rung = Literal["full_model", "prior"]
+
+HIGH, MEDIUM = 80, 40
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Answered(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Churn(_Answered):
+    """Whether an active customer will place no order within the horizon."""
+
+    probability: Probability = Field(description="That no order comes within the horizon.")
+    percentile: int = Field(description="Percent of active customers with a lower probability.")
+    band: Band = Field(description=f"high from percentile {HIGH}, medium from {MEDIUM}, else low.")
+    horizon_days: int = Field(description="Days ahead the probability speaks of.")
+    baseline: Probability = Field(description="What the days since the last order alone say.")
+    rung: Rung = Field(description="full_model, or prior: the share among customers like this.")
+
+
+class NextPurchase(_Answered):
+    """Whether and when the next order comes."""
+
+    probability: Probability = Field(description="That an order comes within the horizon.")
+    percentile: int = Field(description="Percent of customers with a lower probability.")
+    horizon_days: int = Field(description="Days ahead the probability speaks of.")
+    baseline: Probability = Field(description="What the days since the last order alone say.")
+    rung: Rung = Field(description="full_model, or prior: the share among customers like this.")
+    expected_date: date = Field(description="By this day an order is as likely to have come as not.")
+    earliest: date = Field(description="By this day 1 in 10 such customers have ordered.")
+    latest: date = Field(description="By this day 9 in 10 such customers have ordered, or later.")
+
+
+class ModelUsed(_Answered):
+    """Which model gave a part of the answer."""
+
+    target: str
+    version: str
+    sha256: str
+
+
+class Answer(_Answered):
+    """What is foretold of one customer as of a moment."""
+
+    customer_id: str
+    as_of: datetime
+    stage: Stage = Field(description="active: ordered within 365 days; lapsed; prospect: never.")
+    churn: Churn | None = None
+    next_purchase: NextPurchase | None = None
+    warnings: tuple[str, ...] = ()
+    models: tuple[ModelUsed, ...] = ()
+
+
+# Where a flat column is named otherwise than <target>_<field>.
+FLAT_NAMES = {
+    "next_purchase_expected_date": "expected_next_order_date",
+    "next_purchase_earliest": "earliest_next_order_date",
+    "next_purchase_latest": "latest_next_order_date",
+}
+
+_ARROW = {
+    float: pa.float64(),
+    int: pa.int64(),
+    str: pa.string(),
+    date: pa.date32(),
+    datetime: pa.timestamp("us", "UTC"),
+}
+
+
+def flat_schema() -> pa.Schema:
+    """Return the columns of a batch: every field of an answer, targets flattened to prefixes."""
+    return pa.schema(_flat_fields(Answer, ""))
+
+
+def _flat_fields(model: type[BaseModel], prefix: str) -> list[pa.Field]:
+    fields: list[pa.Field] = []
+    for name, info in model.model_fields.items():
+        kind = _plain(info.annotation)
+        flat = prefix + name
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            fields += _flat_fields(kind, f"{name}_")
+        elif flat == "models":
+            fields.append(pa.field("model_versions", pa.string()))
+        elif kind is tuple:
+            fields.append(pa.field(flat, pa.string()))
+        else:
+            fields.append(pa.field(FLAT_NAMES.get(flat, flat), _ARROW[kind]))
+    return fields
+
+
+def _plain(annotation: Any) -> Any:
+    """Return the type behind Optional, Literal and tuple."""
+    origin = get_origin(annotation)
+    if origin is types.UnionType:
+        return next(_plain(a) for a in get_args(annotation) if a is not type(None))
+    if origin is Literal:
+        return str
+    return origin or annotation
+
+
+def nest(row: dict[str, Any]) -> Answer:
+    """Return the answer that a flat row holds; targets that were not asked for stay absent."""
+    parts: dict[str, Any] = {}
+    for name, info in Answer.model_fields.items():
+        kind = _plain(info.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
+            if row.get(flat["probability"]) is not None:
+                parts[name] = {f: row[column] for f, column in flat.items()}
+        elif name in row:
+            parts[name] = row[name]
+    return Answer.model_validate(parts)

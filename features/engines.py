@@ -1,0 +1,122 @@
+"""Open a shop's tables on an engine: named and typed as the contract says, ready for features."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from contract.errors import TablesError
+from contract.tables import TABLES, Column, Layout, SqlTable, Tables, find_columns
+from features import on_duckdb, on_polars
+
+ENGINES: Mapping[str, Any] = {"polars": on_polars, "duckdb": on_duckdb}
+
+Make = Callable[[dict[str, list[int]]], nw.LazyFrame]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The contract's tables on one engine; a table the shop has not is empty, a column null."""
+
+    transactions: nw.LazyFrame
+    products: nw.LazyFrame
+    customers: nw.LazyFrame
+    interactions: nw.LazyFrame
+    make: Make
+
+    def moments(self, as_ofs: Sequence[datetime]) -> nw.LazyFrame:
+        """Return the moments as a table on the same engine, to join events with."""
+        return self.make({"as_of_us": [as_micros(m) for m in as_ofs]})
+
+
+def as_micros(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970 in UTC; one without an offset is UTC."""
+    aware = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def open_tables(tables: Tables, engine: str = "polars") -> Frames:
+    """Return the tables on the engine, without the rows that cannot be used (see `leave_out`)."""
+    raw = read_tables(tables, engine)
+    made = {name: leave_out(name, frame, tables.layout) for name, frame in raw.items()}
+    return Frames(
+        transactions=made["transactions"].rename({"ordered_at_us": "at_us"}),
+        interactions=made["interactions"].rename({"occurred_at_us": "at_us"}),
+        products=made["products"],
+        customers=made["customers"],
+        make=_engine(engine).make_frame,
+    )
+
+
+def read_tables(tables: Tables, engine: str, keep_text: bool = False) -> dict[str, nw.LazyFrame]:
+    """Return every table, typed, with all its rows; `keep_text` adds `<column>_text` as it came."""
+    opened = {}
+    for name, table in TABLES.items():
+        source = tables.sources.get(name)
+        native = None if source is None else _engine(engine).read(_fetch(source))
+        if native is None and table.required:
+            raise TablesError(f"There is no table {name}.", "It is the one table Patron needs.")
+        found = [] if native is None else list(nw.from_native(native).collect_schema())
+        names = find_columns(name, found, tables.layout) if found else {}
+        typed = [(c, names.get(c.name)) for c in table.columns]
+        opened[name] = _engine(engine).type_columns(native, typed, tables.layout, keep_text)
+    return opened
+
+
+def leave_out(name: str, frame: nw.LazyFrame, layout: Layout) -> nw.LazyFrame:
+    """Return the rows that can be used: with every column the contract requires, and goods only."""
+    for column in needed(name):
+        frame = frame.filter(~nw.col(column.typed_name).is_null())
+    if name == "transactions" and layout.non_goods:
+        goods = ~nw.col("product_id").is_in(layout.non_goods)
+        frame = frame.filter(goods.fill_null(True))
+    return frame
+
+
+def needed(name: str) -> list[Column]:
+    """Return the columns a row of this table must have a value in."""
+    return [c for c in TABLES[name].columns if c.required]
+
+
+def _engine(name: str) -> Any:
+    if name not in ENGINES:
+        raise TablesError(f"There is no engine {name!r}.", f"Engines: {', '.join(ENGINES)}.")
+    return ENGINES[name]
+
+
+def _fetch(source: Any) -> Any:
+    """Return what an engine can read: a file as it is, a SQL table as an Arrow table."""
+    if not isinstance(source, SqlTable):
+        return source
+    import sqlalchemy as sql
+
+    try:
+        database = sql.create_engine(source.url)
+        if not sql.inspect(database).has_table(source.name):
+            return None
+        return _read_sql(database, source.name)
+    except (sql.exc.SQLAlchemyError, ImportError) as error:
+        where = source.url.partition("://")[0]
+        raise TablesError(
+            f"The {where} database cannot be read ({type(error).__name__}).",
+            "Check the URL, that the server runs, and that its driver is installed.",
+        ) from error
+
+
+def _read_sql(database: Any, name: str) -> Any:
+    import pyarrow as pa
+    import sqlalchemy as sql
+
+    table = sql.Table(name, sql.MetaData(), autoload_with=database)
+    with database.connect().execution_options(yield_per=100_000) as connection:
+        rows = connection.execute(sql.select(table))
+        columns = list(rows.keys())
+        batches = [
+            pa.table({c: [r[i] for r in part] for i, c in enumerate(columns)})
+            for part in rows.partitions()
+        ]
+    empty = pa.table({c: pa.array([], pa.string()) for c in columns})
+    return pa.concat_tables(batches, promote_options="permissive") if batches else empty

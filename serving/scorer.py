@@ -1,0 +1,113 @@
+"""Champions in memory: rows to features, to probabilities, to answers, for routes and batch alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contract.answers import HIGH, MEDIUM, flat_schema
+from contract.bundle import Bundle
+from contract.models import Numbers
+from features.compute import compute
+from features.engines import Frames
+
+ACTIVE_DAYS = 365
+FAR_DAYS = 1825  # a date further off than five years says no more than "not soon"
+
+Flat = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The bundles that answer; immutable, so that an answer is always by one whole set."""
+
+    bundles: Mapping[str, Bundle]
+
+    def reads(self) -> tuple[str, ...]:
+        """Return every feature that some bundle reads."""
+        names = [n for bundle in self.bundles.values() for n in bundle.reads]
+        return tuple(dict.fromkeys(["days_since_order", *names]))
+
+    def score(self, frames: Frames, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
+        """Return a flat row per customer known before `as_of`, in the order of customer_id."""
+        rows = compute(frames, as_of, self.reads()).collect("pyarrow").to_native()
+        rows = rows.sort_by("customer_id")
+        columns = {n: _numbers(rows[n]) for n in self.reads()}
+        chosen = [self.bundles[t] for t in targets or self.bundles]
+        flat: Flat = {
+            "customer_id": rows["customer_id"],
+            "as_of": [as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)] * len(rows),
+            "stage": find_stages(columns["days_since_order"]),
+            "warnings": _warn(columns["days_since_order"]),
+            "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
+        }
+        for bundle in chosen:
+            flat |= _answer(bundle, columns, flat["stage"], as_of)
+        absent = pa.nulls(len(rows))
+        fields = {f.name: pa.array(_plain(flat.get(f.name, absent)), f.type) for f in flat_schema()}
+        return pa.table(fields, schema=flat_schema())
+
+
+def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
+    """Return active (ordered within a year), lapsed (earlier) or prospect (never) of each row."""
+    ordered = np.where(days_since_order <= ACTIVE_DAYS, "active", "lapsed")
+    return np.where(np.isnan(days_since_order), "prospect", ordered)
+
+
+def _answer(bundle: Bundle, columns: dict[str, Numbers], stages: Any, as_of: datetime) -> Flat:
+    eligible = bundle.manifest.eligible.holds(columns)
+    priors = bundle.manifest.priors
+    prior = np.where(stages == "prospect", priors.prospect, priors.lapsed)
+    probability = np.where(eligible, bundle.probability(columns), prior)
+    percentile = bundle.percentile(probability)
+    own = {
+        "probability": probability,
+        "percentile": percentile,
+        "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
+        "horizon_days": np.full(len(stages), bundle.manifest.horizon_days),
+        "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
+        "rung": np.where(eligible, "full_model", "prior"),
+    }
+    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
+    if bundle.target == "next_purchase":
+        flat |= _dates(bundle, probability, as_of)
+    return flat
+
+
+def _dates(bundle: Bundle, probability: Numbers, as_of: datetime) -> Flat:
+    names = {"earliest": 0.1, "expected": 0.5, "latest": 0.9}
+    day = np.datetime64(as_of.replace(tzinfo=None), "us")
+    return {
+        f"{name}_next_order_date": (
+            day + (86_400e6 * days_until(share, probability, bundle)).astype("timedelta64[us]")
+        ).astype("datetime64[D]")
+        for name, share in names.items()
+    }
+
+
+def days_until(share: float, probability: Numbers, bundle: Bundle) -> Numbers:
+    """Return the days by which `share` of customers with this probability have ordered.
+
+    Of customers who order within the horizon h with probability p, 1 - (1 - p)^((d/h)^pace) order
+    within d days: a Weibull law through (h, p), its pace fitted to all customers together.
+    """
+    kept = np.clip(probability, 1e-9, 1 - 1e-9)
+    times = np.log(1 - share) / np.log(1 - kept)
+    days = bundle.manifest.horizon_days * times ** (1 / bundle.manifest.pace)
+    return np.minimum(days, FAR_DAYS)
+
+
+def _warn(days_since_order: Numbers) -> list[str]:
+    return ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
+
+
+def _numbers(column: pa.ChunkedArray) -> Numbers:
+    return np.asarray(pc.fill_null(column, np.nan).to_numpy(), dtype=np.float64)
+
+
+def _plain(values: Any) -> Any:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -1,0 +1,43 @@
+"""Two invented shops, made once: a small one for the tables and a larger one for the truth."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from shop import Plan, make_shop
+
+Tables = dict[str, pl.DataFrame]
+
+NAMES = (
+    "transactions",
+    "products",
+    "customers",
+    "interactions",
+    "truth/customers",
+    "truth/future",
+    "truth/campaigns",
+)
+
+
+def read_tables(folder: Path) -> Tables:
+    return {name: pl.read_parquet(folder / f"{name}.parquet") for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    make_shop(folder, Plan(customers=2_000, months=24, seed=7))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(small_folder: Path) -> Tables:
+    return read_tables(small_folder)
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    folder = tmp_path_factory.mktemp("large")
+    make_shop(folder, Plan(customers=15_000, months=24, seed=11))
+    return read_tables(folder)
