@@ -34,13 +34,14 @@ class Scorer:
 
     def score(self, frames: Frames, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
+        as_of = as_of.astimezone(UTC) if as_of.tzinfo else as_of.replace(tzinfo=UTC)
         rows = compute(frames, as_of, self.reads()).collect("pyarrow").to_native()
         rows = rows.sort_by("customer_id")
         columns = {n: _numbers(rows[n]) for n in self.reads()}
         chosen = [self.bundles[t] for t in targets or self.bundles]
         flat: Flat = {
             "customer_id": rows["customer_id"],
-            "as_of": [as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)] * len(rows),
+            "as_of": [as_of] * len(rows),
             "stage": find_stages(columns["days_since_order"]),
             "warnings": _warn(columns["days_since_order"]),
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),

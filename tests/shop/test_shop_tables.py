@@ -1,7 +1,7 @@
 """The tables of the shop hold together."""
 
 import json
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -130,16 +130,16 @@ def test_times_lie_within_the_history(small: Tables) -> None:
     for name, column in (("transactions", "ordered_at"), ("interactions", "occurred_at")):
         dated = small[name].join(small["customers"], on="customer_id")
         assert dated.filter(pl.col(column) < pl.col("since")).height == 0
-        assert dated[column].min() >= datetime(2024, 11, 1)
-        assert dated[column].max() < datetime(2026, 11, 1)
-        assert dated[column].max() > datetime(2026, 10, 31)
+        times = dated[column].to_numpy()
+        assert times.min() >= np.datetime64("2024-11-01")
+        assert np.datetime64("2026-10-31") < times.max() < np.datetime64("2026-11-01")
 
 
 def test_an_order_has_one_customer_time_and_channel(small: Tables) -> None:
     orders = small["transactions"].group_by("order_id").n_unique()
     for column in ("customer_id", "ordered_at", "channel"):
         assert orders[column].max() == 1
-    assert 2 < orders["product_id"].mean() < 3
+    assert 2 < orders["product_id"].to_numpy().mean() < 3
 
 
 def test_money_adds_up(small: Tables) -> None:
@@ -148,7 +148,7 @@ def test_money_adds_up(small: Tables) -> None:
     assert lines.select((total - pl.col("amount")).abs().max()).item() < 1e-6
     assert lines.select((pl.col("amount").round(2) == pl.col("amount")).all()).item()
     assert lines["discount"].min() == 0
-    assert 0.15 < (lines["discount"] > 0).mean() < 0.25
+    assert 0.15 < np.mean(lines["discount"].to_numpy() > 0) < 0.25
     assert (small["products"]["cost"] < small["products"]["price"]).all()
 
 

@@ -214,7 +214,7 @@ def test_visits_come_before_orders(large: Tables, orders: pl.DataFrame) -> None:
         tolerance="3d",
         check_sortedness=False,
     )
-    share = near["occurred_at"].is_not_null().mean()
+    share = near["occurred_at"].is_not_null().to_numpy().mean()
     assert share > 1 - np.exp(-0.6)  # 0.6 visits are planted per order, others come by chance
 
 
@@ -234,15 +234,15 @@ def test_base_rate_is_neither_rare_nor_certain(outcomes: pl.DataFrame, large: Ta
     year = pl.datetime(2025, 11, 1)
     recent = large["transactions"].filter(pl.col("amount") > 0, pl.col("ordered_at") >= year)
     active = outcomes.join(recent, on="customer_id", how="semi")
-    assert 0.45 < (active["orders_90d"] > 0).mean() < 0.62
+    assert 0.45 < np.mean(active["orders_90d"].to_numpy() > 0) < 0.62
 
 
 def test_thrifty_customers_buy_more_units_when_the_price_is_cut(large: Tables) -> None:
     people = large["customers"].filter(pl.col("kind") == "consumer")
     lines = large["transactions"].join(people, on="customer_id").filter(pl.col("amount") > 0)
     cut, full = lines.filter(pl.col("discount") > 0), lines.filter(pl.col("discount") == 0)
-    assert full["quantity"].mean() == pytest.approx(1.12, abs=0.01)
-    assert cut["quantity"].mean() > 1.3
+    assert full["quantity"].to_numpy().mean() == pytest.approx(1.12, abs=0.01)
+    assert cut["quantity"].to_numpy().mean() > 1.3
 
 
 def test_return_habits_differ(large: Tables) -> None:
@@ -251,6 +251,6 @@ def test_return_habits_differ(large: Tables) -> None:
         bought=(pl.col("amount") > 0).sum(), back=(pl.col("amount") < 0).sum()
     )
     busy = habits.filter(pl.col("bought") >= 50)
-    shares = (busy["back"] / busy["bought"]).sort()
-    assert shares.quantile(0.5) < 0.05
-    assert shares.quantile(0.97) > 0.15
+    shares = (busy["back"] / busy["bought"]).to_numpy()
+    assert np.quantile(shares, 0.5) < 0.05
+    assert np.quantile(shares, 0.97) > 0.15
