@@ -41,3 +41,19 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     folder = tmp_path_factory.mktemp("large")
     make_shop(folder, Plan(customers=15_000, months=24, seed=11))
     return read_tables(folder)
+
+
+@pytest.fixture(scope="session")
+def orders(large: Tables) -> pl.DataFrame:
+    bought = large["transactions"].filter(pl.col("amount") > 0)
+    return (
+        bought.unique("order_id")
+        .sort("customer_id", "ordered_at")
+        .select("customer_id", "ordered_at")
+        .with_columns(number=pl.col("ordered_at").rank("ordinal").over("customer_id"))
+    )
+
+
+@pytest.fixture(scope="session")
+def outcomes(large: Tables) -> pl.DataFrame:
+    return large["truth/customers"].join(large["truth/future"], on="customer_id")
