@@ -54,7 +54,9 @@ def count_terms(columns: Columns, terms: tuple[tuple[str, ...], ...]) -> Numbers
         name: np.log1p(np.maximum(np.nan_to_num(columns[name], nan=0.0), 0.0))
         for name in {n for term in terms for n in term}
     }
-    return np.stack([np.prod([logs[n] for n in term], axis=0) for term in terms], axis=1)
+    rows = len(next(iter(columns.values())))
+    products = [np.prod([logs[n] for n in term], axis=0) for term in terms]
+    return np.stack(products, axis=1) if products else np.zeros((rows, 0))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def compute(
     """
     names = tuple(names)
     moments = frames.moments([as_of] if isinstance(as_of, datetime) else as_of)
-    levels = _levels(names)
+    levels = _levels(names) or [[]]
     rows = known(frames, moments)
     for source in SOURCES:
         made = [f for f in levels[0] if f.source == source]

@@ -1,13 +1,14 @@
 """Open a shop's tables on an engine: named and typed as the contract says, ready for features."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from contract.errors import TablesError
+from contract.moments import as_micros
 from contract.tables import TABLES, Column, Layout, SqlTable, Tables, find_columns
 from features import on_duckdb, on_polars
 
@@ -30,12 +31,14 @@ class Frames:
         """Return the moments as a table on the same engine, to join events with."""
         return self.make({"as_of_us": [as_micros(m) for m in as_ofs]})
 
-
-def as_micros(moment: datetime) -> int:
-    """Return a moment as microseconds since 1970 in UTC; one without an offset is UTC."""
-    aware = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    def before(self, moment: datetime) -> "Frames":
+        """Return the same tables with nothing that happened at or after the moment."""
+        cut = nw.col("at_us") < as_micros(moment)
+        return replace(
+            self,
+            transactions=self.transactions.filter(cut),
+            interactions=self.interactions.filter(cut),
+        )
 
 
 def open_tables(tables: Tables, engine: str = "polars") -> Frames:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import narwhals.stable.v2 as nw
 
 from features.engines import Frames
-from features.timeline import AS_OF, CUSTOMER, KEYS, days, past
+from features.timeline import AS_OF, CUSTOMER, KEYS, days, future, past
 from features.verbs import total
 
 
@@ -62,6 +62,12 @@ def _order_parts(transactions: nw.LazyFrame) -> nw.LazyFrame:
     return parts.with_columns(
         gap=nw.when(begins).then(days(began - before)), next_us=nw.when(begins).then(after)
     )
+
+
+def coming_orders(frames: Frames, moments: nw.LazyFrame, horizon: int) -> nw.LazyFrame:
+    """Return a row per order begun within `horizon` days from each moment: days_ahead."""
+    begun = _order_parts(frames.transactions).filter(nw.col("begins"))
+    return future(begun, moments, horizon).select(*KEYS, "days_ahead")
 
 
 def returns(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from contract.answers import HIGH, MEDIUM, flat_schema
 from contract.bundle import Bundle
 from contract.models import Numbers
+from contract.moments import as_utc
 from features.compute import compute
 from features.engines import Frames
 
@@ -34,7 +35,7 @@ class Scorer:
 
     def score(self, frames: Frames, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
-        as_of = as_of.astimezone(UTC) if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+        as_of = as_utc(as_of)
         rows = compute(frames, as_of, self.reads()).collect("pyarrow").to_native()
         rows = rows.sort_by("customer_id")
         columns = {n: _numbers(rows[n]) for n in self.reads()}

@@ -1,0 +1,243 @@
+"""The front door: one verb per job; a room is imported only when its verb is called."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract.errors import PatronError
+from contract.moments import read_moment
+from contract.settings import Settings, read_settings
+from progress import show_progress, show_steps
+
+if TYPE_CHECKING:
+    from contract.tables import Tables
+
+Arguments = argparse.Namespace
+Verb = Callable[[Arguments, Settings], int]
+
+OK, WRONG = 0, 1
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status: 0 done, 1 refused, 2 not understood."""
+    arguments = read_words().parse_args(words)
+    try:
+        verb: Verb = arguments.verb
+        return verb(arguments, read_settings())
+    except PatronError as error:
+        print(f"patron: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        print("patron: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def read_words() -> argparse.ArgumentParser:
+    """Return the parser of every verb and its options."""
+    parser = argparse.ArgumentParser(prog="patron", description="Score customers for a CRM.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, verb: Verb, about: str, tables: bool = False) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=about, description=about)
+        made.set_defaults(verb=verb)
+        if tables:
+            _add_tables(made)
+        return made
+
+    shop = add("shop", make_shop, "Invent a shop: four tables with planted truth.")
+    for option, default in (("--customers", 2000), ("--months", 24), ("--seed", 7)):
+        shop.add_argument(option, type=int, default=default, help=f"default {default}")
+    shop.add_argument("--out", type=Path, required=True, help="folder to write")
+
+    checks = add("check", check_tables, "Count every rule the tables break.", tables=True)
+    checks.add_argument("--json", action="store_true", help="print JSON")
+
+    made = add("features", make_features, "Write a row of features per customer.")
+    _add_tables(made, needed=False)
+    made.add_argument("--as-of", action="append", type=str, help="moment; give several for more")
+    made.add_argument("--out", type=Path, help="file to write: .parquet or .csv")
+    made.add_argument("--describe", action="store_true", help="print the data dictionary")
+
+    train = add("train", train_targets, "Learn, judge out of time, register.", tables=True)
+    train.add_argument("--as-of", required=True, help="only what happened before it is read")
+    train.add_argument("--target", action="append", help="default: every target")
+    train.add_argument("--horizon", type=int, help="days ahead; default: each target's own")
+    train.add_argument("--report", type=Path, help="file to write the report to, as JSON")
+
+    promote = add("promote", promote_targets, "Make challengers champions.")
+    promote.add_argument("--target", action="append", help="default: every challenger")
+
+    score = add("score", score_tables, "Write a row of answers per customer.", tables=True)
+    score.add_argument("--as-of", required=True, help="the moment to answer for")
+    score.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+
+    add("build", build_bento, "Package the champions as a Bento.")
+
+    serve = add("serve", serve_bento, "Answer over HTTP.")
+    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    serve.add_argument("--port", type=int, default=3000, help="default 3000")
+    serve.add_argument("--registry", action="store_true", help="serve MLflow's champions directly")
+    return parser
+
+
+def _add_tables(parser: argparse.ArgumentParser, needed: bool = True) -> None:
+    parser.add_argument(
+        "tables", nargs=None if needed else "?", help="folder, tables.toml or SQL URL"
+    )
+    parser.add_argument("--preset", help="a named layout: online_retail_ii, completejourney")
+    parser.add_argument("--engine", choices=("polars", "duckdb"), default="polars")
+
+
+def make_shop(arguments: Arguments, settings: Settings) -> int:
+    """Write an invented shop and print its rows per table."""
+    import shop
+
+    try:
+        plan = shop.Plan(arguments.customers, arguments.months, arguments.seed)
+        with show_progress("inventing customers") as bar:
+            rows = shop.make_shop(arguments.out, plan, bar)
+    except ValueError as error:
+        raise PatronError(str(error)) from error
+    print("\n".join(f"{name:20} {count:>12,}" for name, count in rows.items()))
+    return OK
+
+
+def check_tables(arguments: Arguments, settings: Settings) -> int:
+    """Print what the tables break; exit status 1 when training would be wrong."""
+    from contract.check import check
+    from features.engines import read_tables
+
+    tables = _find(arguments)
+    with show_steps() as tell:
+        frames = read_tables(tables, arguments.engine, keep_text=True)
+        checked = check(frames, tables.layout, datetime.now(UTC), tell)
+    if arguments.json:
+        print(json.dumps(checked.as_json(), indent=1))
+        return OK if checked.trainable else WRONG
+    for name, fact in checked.summary.items():
+        print(f"{name:20} {fact if isinstance(fact, str) else f'{fact or 0:,}'}")
+    for f in checked.findings:
+        print(f"\n{f.severity:8} {f.table}.{f.column}: {f.rule}, {f.rows:,} rows", end="")
+        print(f", such as {f.example}" if f.example else "", f"\n{'':9}{f.to_do}", end="")
+    verdict = "Ready to train." if checked.trainable else "Training would be wrong: see the errors."
+    print(f"\n\n{verdict}")
+    return OK if checked.trainable else WRONG
+
+
+def make_features(arguments: Arguments, settings: Settings) -> int:
+    """Write the features of every customer at each moment, or print their dictionary."""
+    from features.dictionary import describe
+
+    if arguments.describe:
+        print(json.dumps(describe(), indent=1))
+        return OK
+    if not (arguments.tables and arguments.as_of and arguments.out):
+        raise PatronError("features needs TABLES, --as-of and --out.", "Or give --describe.")
+    from features.engines import open_tables
+    from features.write import write_features
+
+    frames = open_tables(_find(arguments), arguments.engine)
+    with show_steps() as tell:
+        tell("computing features")
+        rows = write_features(frames, [read_moment(m) for m in arguments.as_of], arguments.out)
+    print(f"{rows:,} rows in {arguments.out}")
+    return OK
+
+
+def train_targets(arguments: Arguments, settings: Settings) -> int:
+    """Learn each target, register it as challenger, and print how good it is."""
+    from contract.registry import open_registry
+    from features.engines import open_tables
+    from training.train import train
+    from training.targets import TARGETS, find_target
+
+    names = arguments.target or list(TARGETS)
+    targets = [find_target(name).over(arguments.horizon) for name in names]
+    as_of = read_moment(arguments.as_of)
+    frames = open_tables(_find(arguments), arguments.engine)
+    with show_steps() as tell:
+        tell("opening MLflow")
+        reports = train(frames, targets, as_of, (settings, open_registry(settings)), tell)
+    if arguments.report:
+        arguments.report.parent.mkdir(parents=True, exist_ok=True)
+        arguments.report.write_text(json.dumps(reports, indent=1), "utf-8")
+    from training.report import tell_report
+
+    print("\n\n".join(tell_report(r) for r in reports["targets"].values()))
+    return OK
+
+
+def promote_targets(arguments: Arguments, settings: Settings) -> int:
+    """Make each challenger its target's champion."""
+    from contract.registry import CHALLENGER, open_registry
+
+    registry = open_registry(settings)
+    targets = arguments.target or registry.list_targets(CHALLENGER)
+    if not targets:
+        raise PatronError("There is no challenger to promote.", "Run patron train first.")
+    for target in targets:
+        version = registry.promote(target)
+        print(f"patron-{target} version {version.number} is champion.")
+    return OK
+
+
+def score_tables(arguments: Arguments, settings: Settings) -> int:
+    """Write the champions' answers on every customer known before the moment."""
+    from contract.registry import fetch_champions, open_registry
+    from features.engines import open_tables
+    from serving.batch import score_tables as score
+
+    as_of = read_moment(arguments.as_of)
+    frames = open_tables(_find(arguments), arguments.engine)
+    with show_steps() as tell:
+        tell("fetching champions")
+        bundles = fetch_champions(open_registry(settings), settings.champions)
+        tell("scoring customers")
+        answers = score(frames, as_of, bundles, arguments.out)
+    print(f"{len(answers):,} customers in {arguments.out}")
+    return OK
+
+
+def build_bento(arguments: Arguments, settings: Settings) -> int:
+    """Package the champions and print the Bento's tag."""
+    from contract.registry import lay_out_champions, open_registry
+    from serving.bento import build_bento as build
+
+    with show_steps() as tell:
+        tell("fetching champions")
+        with lay_out_champions(open_registry(settings)) as bundles:
+            tell("building the Bento")
+            tag = build(bundles, settings.bentos)
+    print(tag)
+    return OK
+
+
+def serve_bento(arguments: Arguments, settings: Settings) -> int:
+    """Serve the newest Bento, or the registry's champions, until stopped."""
+    from serving.bento import Address, serve_bundles, serve_newest
+
+    address = Address(arguments.host, arguments.port)
+    if not arguments.registry:
+        return serve_newest(settings.bentos, address)
+    from contract.registry import lay_out_champions, open_registry
+
+    with lay_out_champions(open_registry(settings)) as bundles:
+        return serve_bundles(bundles, settings.bentos, address)
+
+
+def _find(arguments: Arguments) -> "Tables":
+    from contract.tables import find_tables
+
+    return find_tables(arguments.tables, arguments.preset)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

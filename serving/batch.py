@@ -1,0 +1,39 @@
+"""The nightly job: tables to answers in a file that is whole or not there."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contract.bundle import Bundle
+from contract.errors import TablesError
+from features.engines import Frames
+from serving.scorer import Scorer
+
+
+def score_tables(
+    frames: Frames, as_of: datetime, bundles: Mapping[str, Bundle], out: Path
+) -> pa.Table:
+    """Write a row per customer known before `as_of` to a Parquet file, and return the rows.
+
+    The file appears under its name only when it is complete and on disk.
+    """
+    if out.suffix != ".parquet":
+        raise TablesError(
+            f"{out.name} does not end in .parquet.", "Answers are written as Parquet."
+        )
+    answers = Scorer(bundles).score(frames, as_of)
+    models = {target: bundle.sha256 for target, bundle in bundles.items()}
+    answers = answers.replace_schema_metadata({"patron_models": json.dumps(models)})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        pq.write_table(answers, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(out)
+    return answers

@@ -1,0 +1,52 @@
+"""Splits by time, purged: every label of a stage closes before the next stage begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contract.errors import HistoryError
+
+STEP_DAYS = 30
+MOST_MOMENTS = 24  # two years of monthly moments; older ones add little and cost as much
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Moments of one fit: train, then calibrate, both closed before the moment that is served."""
+
+    train: tuple[datetime, ...]
+    calibrate: datetime
+    closed: tuple[datetime, ...]
+    serve: datetime
+
+
+def split_stages(first: datetime, serve: datetime, horizon: int) -> Stages:
+    """Return the moments to learn from for answers at `serve`, the newest first.
+
+    Moments lie 30 days apart, from the last whose label is closed at `serve` back to one horizon
+    after the first order. The last closed one calibrates; those whose labels closed before it
+    train.
+    """
+    span = timedelta(days=horizon)
+    last = serve - span
+    closed = [last - timedelta(days=STEP_DAYS * n) for n in range(MOST_MOMENTS)]
+    closed = [m for m in closed if m >= first + span]
+    train = tuple(m for m in closed if m + span <= last)
+    if not train:
+        days = (serve - first).days
+        raise HistoryError(
+            f"{days} days of orders before {serve:%Y-%m-%d} are too few for a horizon of"
+            f" {horizon} days: training, calibration and their labels take {3 * horizon}.",
+            f"Give a --horizon of at most {max(days // 3, 1)}, or a longer history.",
+        )
+    return Stages(train=train, calibrate=last, closed=tuple(closed), serve=serve)
+
+
+def find_report_moment(as_of: datetime, horizon: int) -> datetime:
+    """Return the last moment whose label is closed at `as_of`: the one the report is made on."""
+    return as_of - timedelta(days=horizon)
+
+
+def all_moments(stages: Sequence[Stages]) -> tuple[datetime, ...]:
+    """Return every moment that some stage needs features for, in order."""
+    return tuple(sorted({m for s in stages for m in (*s.closed, s.serve)}))

@@ -1,0 +1,137 @@
+"""Learn one target: cut at as_of, judge the recipe out of time, refit it, make the bundle."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from contract.bundle import Bundle, Manifest
+from contract.errors import HistoryError
+from contract.models import Numbers
+from contract.moments import as_utc
+from features.dictionary import describe, fingerprint
+from features.engines import Frames
+from training.calibration import fit_pace
+from training.evaluation import Estimate, evaluate
+from training.families import BASELINES, FAMILIES, list_inputs
+from training.folds import Stages, all_moments, find_report_moment, split_stages
+from training.recipe import Fitted, fit_recipe
+from training.snapshots import DAYS_UNTIL, Snapshots, observe_priors, take_snapshots
+from training.targets import Target
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Every family and baseline on the one snapshot that none of them saw."""
+
+    stages: Stages
+    snapshot: Snapshots
+    probabilities: Mapping[str, Numbers]
+    metrics: Mapping[str, Mapping[str, Estimate]]
+    pace: Mapping[str, float]
+
+    @property
+    def best(self) -> str:
+        """The family with the least log loss."""
+        return min(FAMILIES, key=lambda name: self.metrics[name]["log_loss"].value)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What training one target gives: the judgement, and the bundle of the refitted recipe."""
+
+    target: Target
+    as_of: datetime
+    judged: Judged
+    refitted: Stages
+    bundle: Bundle
+    digest: str
+
+
+def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learned:
+    """Return the target learned from what happened before `as_of`, and nothing after."""
+    as_of = as_utc(as_of)
+    seen = frames.before(as_of)
+    first = find_first_order(seen)
+    horizon = target.horizon_days
+    report = split_stages(first, find_report_moment(as_of, horizon), horizon)
+    serve = split_stages(first, as_of, horizon)
+    tell(f"{target.name}: features at {len(all_moments([report, serve]))} moments")
+    snapshots = take_snapshots(seen, target, all_moments([report, serve]))
+    _refuse_one_sided(snapshots.at(serve.closed), target)
+    tell(f"{target.name}: judging {len(FAMILIES)} families beside {len(BASELINES)} baselines")
+    judged = judge(snapshots, target, report)
+    tell(f"{target.name}: refitting {judged.best} on {len(serve.closed)} moments")
+    fitted = fit_recipe(FAMILIES[judged.best], snapshots, serve)
+    baseline = fit_recipe(BASELINES["days_since_order"], snapshots, serve)
+    manifest = Manifest(
+        target=target.name,
+        meaning=target.meaning,
+        horizon_days=horizon,
+        family=judged.best,
+        as_of=as_of,
+        inputs=list_inputs(fitted.model),
+        eligible=target.eligible,
+        base_rate=fitted.base_rate,
+        calibration=fitted.calibration,
+        priors=observe_priors(seen, target, serve.calibrate),
+        percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
+        pace=_find_pace(fitted, snapshots.at([serve.calibrate]), horizon),
+        metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
+        dictionary=fingerprint(list_inputs(fitted.model)),
+    )
+    bundle = Bundle(
+        manifest, fitted.model, baseline.fold(), describe(list_inputs(fitted.model))
+    )
+    return Learned(target, as_of, judged, serve, bundle, snapshots.digest())
+
+
+def judge(snapshots: Snapshots, target: Target, stages: Stages) -> Judged:
+    """Return every family and baseline, fitted for the stages' serving moment and judged there."""
+    last = snapshots.at([stages.serve])
+    fits = {**FAMILIES, **BASELINES}
+    fitted = {name: fit_recipe(fit, snapshots, stages) for name, fit in fits.items()}
+    told = {name: f.probability(last) for name, f in fitted.items()}
+    calibrate = snapshots.at([stages.calibrate])
+    return Judged(
+        stages=stages,
+        snapshot=last,
+        probabilities=told,
+        metrics={name: evaluate(last.outcome, p) for name, p in told.items()},
+        pace={n: _find_pace(f, calibrate, target.horizon_days) for n, f in fitted.items()},
+    )
+
+
+def find_first_order(frames: Frames) -> datetime:
+    """Return when the first order was placed."""
+    orders = frames.transactions.filter(nw.col("amount") > 0)
+    found = orders.select(nw.col("at_us").min()).collect("pyarrow").to_native()["at_us"][0].as_py()
+    if found is None:
+        raise HistoryError(
+            "There is no order before as_of.", "Check the dates of transactions, or --as-of."
+        )
+    return datetime.fromtimestamp(found / 1e6, UTC)
+
+
+def _refuse_one_sided(snapshots: Snapshots, target: Target) -> None:
+    share = float(snapshots.outcome.mean()) if len(snapshots.rows) else 0.0
+    if not 0 < share < 1:
+        raise HistoryError(
+            f"{target.name} over {target.horizon_days} days came true for {share:.0%} of"
+            f" {len(snapshots.rows)} customers x moments; there is nothing to tell apart.",
+            "Give another --horizon, or more history.",
+        )
+
+
+def _find_percentiles(probability: Numbers) -> tuple[float, ...]:
+    return tuple(np.quantile(probability, np.linspace(0, 1, 101)).tolist())
+
+
+def _find_pace(fitted: Fitted, snapshots: Snapshots, horizon: int) -> float:
+    days_until = snapshots.rows[DAYS_UNTIL].to_numpy(np.float64)
+    probability = fitted.probability(snapshots)
+    return fit_pace(probability, days_until, horizon)

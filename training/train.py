@@ -1,0 +1,33 @@
+"""Training on one page: learn each target, record it, register it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import mlflow
+
+from contract.registry import Registry
+from contract.settings import Settings
+from features.engines import Frames
+from training.learn import learn
+from training.targets import Target
+from training.tracking import open_experiment, record
+
+
+def train(
+    frames: Frames,
+    targets: Sequence[Target],
+    as_of: datetime,
+    books: tuple[Settings, Registry],
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Learn, judge and register each target; return the reports under `targets`, by name."""
+    settings, registry = books
+    open_experiment(settings)
+    reports = {}
+    with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
+        for target in targets:
+            learned = learn(frames, target, as_of, tell)
+            tell(f"{target.name}: recording in MLflow")
+            reports[target.name] = record(learned, registry)
+    return {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}
