@@ -116,7 +116,7 @@ def check_tables(arguments: Arguments, settings: Settings) -> int:
     from features.engines import read_tables
 
     tables = _find(arguments)
-    with show_steps() as tell:
+    with show_steps(5) as tell:
         frames = read_tables(tables, arguments.engine, keep_text=True)
         checked = check(frames, tables.layout, datetime.now(UTC), tell)
     if arguments.json:
@@ -145,7 +145,7 @@ def make_features(arguments: Arguments, settings: Settings) -> int:
     from features.write import write_features
 
     frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps() as tell:
+    with show_steps(1) as tell:
         tell("computing features")
         rows = write_features(frames, [read_moment(m) for m in arguments.as_of], arguments.out)
     print(f"{rows:,} rows in {arguments.out}")
@@ -156,14 +156,14 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     """Learn each target, register it as challenger, and print how good it is."""
     from contract.registry import open_registry
     from features.engines import open_tables
-    from training.train import train
     from training.targets import TARGETS, find_target
+    from training.train import train
 
     names = arguments.target or list(TARGETS)
     targets = [find_target(name).over(arguments.horizon) for name in names]
     as_of = read_moment(arguments.as_of)
     frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps() as tell:
+    with show_steps(1 + 4 * len(targets)) as tell:
         tell("opening MLflow")
         reports = train(frames, targets, as_of, (settings, open_registry(settings)), tell)
     if arguments.report:
@@ -197,7 +197,7 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
 
     as_of = read_moment(arguments.as_of)
     frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps() as tell:
+    with show_steps(2) as tell:
         tell("fetching champions")
         bundles = fetch_champions(open_registry(settings), settings.champions)
         tell("scoring customers")
@@ -211,7 +211,7 @@ def build_bento(arguments: Arguments, settings: Settings) -> int:
     from contract.registry import lay_out_champions, open_registry
     from serving.bento import build_bento as build
 
-    with show_steps() as tell:
+    with show_steps(2) as tell:
         tell("fetching champions")
         with lay_out_champions(open_registry(settings)) as bundles:
             tell("building the Bento")

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
 @contextmanager
@@ -20,18 +27,15 @@ def show_progress(about: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def show_steps() -> Iterator[Callable[[str], None]]:
-    """Yield a function that tells the step at hand, beside a clock; each step leaves a line."""
+def show_steps(total: int | None = None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that tells the step at hand; the bar counts the steps done, of `total`."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        tasks: list[int] = []
+    text = (SpinnerColumn(), TextColumn("{task.description}"))
+    columns = (*text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, completed=-1)
 
         def tell(step: str) -> None:
-            if tasks:
-                progress.update(tasks[-1], total=1, completed=1)
-            tasks.append(progress.add_task(step, total=None))
+            progress.update(task, description=step, advance=1)
 
         yield tell
-        if tasks:
-            progress.update(tasks[-1], total=1, completed=1)

@@ -39,7 +39,9 @@ class NextPurchase(_Answered):
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
     rung: Rung = Field(description="full_model, or prior: the share among customers like this.")
-    expected_date: date = Field(description="By this day an order is as likely to have come as not.")
+    expected_date: date = Field(
+        description="By this day an order is as likely to have come as not."
+    )
     earliest: date = Field(description="By this day 1 in 10 such customers have ordered.")
     latest: date = Field(description="By this day 9 in 10 such customers have ordered, or later.")
 

@@ -45,7 +45,7 @@ class Calibration(BaseModel):
 
 
 class Priors(BaseModel):
-    """The share of outcomes among those the model does not speak of, at the last closed snapshot."""
+    """The share of outcomes among those the model does not speak of, when last observed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

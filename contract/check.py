@@ -94,9 +94,7 @@ def _check_rows(frame: nw.LazyFrame, rules: list[Rule]) -> list[Finding]:
     rules = [r for r in rules if not r.optional or f"{r.column}_text" in have]
     if not rules:
         return []
-    counts = {
-        str(i): r.broken().fill_null(False).cast(nw.Int64).sum() for i, r in enumerate(rules)
-    }
+    counts = {str(i): r.broken().fill_null(False).cast(nw.Int64).sum() for i, r in enumerate(rules)}
     found = _one(frame.select(rows=nw.len(), **counts))
     broken = [(r, int(found[str(i)] or 0)) for i, r in enumerate(rules)]
     return [_find(frame, r, n, n / found["rows"]) for r, n in broken if n]
@@ -177,7 +175,7 @@ def _check_history(summary: Mapping[str, Any]) -> list[Finding]:
     if not summary["orders"]:
         return [find("error", "no_orders", 0, "There is no usable order line with amount > 0.")]
     if summary["days"] < FEWEST_DAYS:
-        short = f"Only {summary['days']} days: a horizon above {summary['days'] // 4} cannot be learned."
+        short = f"Only {summary['days']} days: give a horizon of {summary['days'] // 4} or less."
         return [find("warning", "short_history", summary["orders"], short)]
     return []
 

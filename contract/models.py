@@ -40,7 +40,8 @@ class Logistic:
         """Return the log-odds of each row; `base` is the log-odds of the base rate."""
         weighted = count_terms(columns, self.terms) * np.array(self.coefficients)
         # A plain sum along each row: a matrix product would depend on how many rows there are.
-        return weighted.sum(axis=1) + self.intercept + self.base_coefficient * np.asarray(base)
+        beyond = weighted.sum(axis=1) + self.intercept
+        return np.asarray(beyond + self.base_coefficient * np.asarray(base), dtype=np.float64)
 
     def save(self, folder: Path, name: str = "logistic.json") -> str:
         """Write the coefficients as JSON and return the file's name."""

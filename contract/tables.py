@@ -1,4 +1,4 @@
-"""The tables that come in: their columns and types, and where a shop keeps them under which names."""
+"""The tables that come in: columns, types, and where a shop keeps them under which names."""
 
 import tomllib
 from collections.abc import Mapping
@@ -109,7 +109,7 @@ Source = Path | SqlTable | Any  # Any: a frame a data scientist holds (pandas, P
 
 
 class Layout(BaseModel):
-    """What a shop's `tables.toml` says: its own names, its time zone, what it sells beside goods."""
+    """What a shop's `tables.toml` says: its names, its time zone, what it sells beside goods."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -125,7 +125,7 @@ class Tables:
     """The tables of one shop: a source for each, and the layout that reads them."""
 
     sources: Mapping[str, Source]
-    layout: Layout = Layout()
+    layout: Layout = field(default_factory=Layout)
 
 
 def find_tables(where: str, preset: str | None = None) -> Tables:
@@ -177,7 +177,7 @@ def read_layout(toml: Path | None, preset: str | None = None) -> Layout:
             f"There is no preset {name!r}.", f"Presets are: {', '.join(sorted(PRESETS))}."
         )
     try:
-        layout = Layout.model_validate({**PRESETS.get(name, {}), **given, "preset": name})
+        layout = Layout.model_validate({**PRESETS.get(name or "", {}), **given, "preset": name})
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors()

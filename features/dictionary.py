@@ -52,9 +52,7 @@ class Feature:
 
     def expression(self) -> nw.Expr:
         """Return the feature as an expression over its source, or over other features."""
-        return self.definition(
-            *(speak_of(i) if i in SOURCES else nw.col(i) for i in self.inputs)
-        )
+        return self.definition(*(speak_of(i) if i in SOURCES else nw.col(i) for i in self.inputs))
 
 
 def _read(room: ModuleType) -> Iterator[Feature]:

@@ -1,7 +1,7 @@
 """The events that features speak of, each told as it stood at each moment."""
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 
@@ -10,8 +10,17 @@ from features.timeline import AS_OF, CUSTOMER, KEYS, days, future, past
 from features.verbs import total
 
 
-class Events(SimpleNamespace):
-    """Columns of one kind of event, as expressions: `orders.days_ago`, `orders.amount` …"""
+@dataclass(frozen=True)
+class Events:
+    """Columns of one kind of event, as expressions, such as `orders.days_ago`."""
+
+    columns: tuple[str, ...]
+
+    def __getattr__(self, column: str) -> nw.Expr:
+        """Return the column as an expression; one that events do not have is refused."""
+        if column in self.columns:
+            return nw.col(column)
+        raise AttributeError(f"there is no {column}; there are {', '.join(self.columns)}")
 
 
 # Acts of the shop by their kind, for tables that do not say who initiated them.
@@ -41,7 +50,7 @@ def orders(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def _order_parts(transactions: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per order and time of its lines, beside when the orders before and after began."""
+    """Return a row per order and time of its lines, beside when its neighbours began."""
     order = (CUSTOMER, "order_id")
     parts = (
         transactions.filter(nw.col("amount") > 0)
@@ -91,11 +100,7 @@ def known(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
     ]
     listed = frames.customers.select(CUSTOMER, first_us=nw.col("since_us").fill_null(0))
     first = nw.concat([*seen, listed]).group_by(CUSTOMER).agg(nw.col("first_us").min())
-    return (
-        first.join(moments, how="cross")
-        .filter(nw.col("first_us") < nw.col(AS_OF))
-        .select(*KEYS)
-    )
+    return first.join(moments, how="cross").filter(nw.col("first_us") < nw.col(AS_OF)).select(*KEYS)
 
 
 SOURCES: Mapping[str, Callable[[Frames, nw.LazyFrame], nw.LazyFrame]] = {
@@ -113,4 +118,4 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 def speak_of(source: str) -> Events:
     """Return the columns of a source as expressions, for a feature's function to use."""
-    return Events(**{column: nw.col(column) for column in COLUMNS[source]})
+    return Events(COLUMNS[source])

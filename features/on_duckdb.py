@@ -30,7 +30,9 @@ def read(source: Any) -> duckdb.DuckDBPyRelation | None:
         return None
     try:
         if not isinstance(source, Path):
-            return _connection().from_arrow(nw.from_native(source).lazy().collect("pyarrow").to_native())
+            return _connection().from_arrow(
+                nw.from_native(source).lazy().collect("pyarrow").to_native()
+            )
         if source.suffix == ".csv":
             return _connection().read_csv(str(source), all_varchar=True, header=True)
         return _connection().read_parquet(str(source))

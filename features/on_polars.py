@@ -11,9 +11,7 @@ from contract.tables import Column, Layout
 
 # ISO 8601 as shops write it: with or without a time, a zone, seconds, fractions of them.
 _WITH_ZONE = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
-_WITHOUT = tuple(
-    f"%Y-%m-%d{gap}{time}" for gap in ("T", " ") for time in ("%H:%M:%S%.f", "%H:%M")
-)
+_WITHOUT = tuple(f"%Y-%m-%d{gap}{time}" for gap in ("T", " ") for time in ("%H:%M:%S%.f", "%H:%M"))
 
 
 def read(source: Any) -> pl.LazyFrame | None:

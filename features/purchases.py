@@ -81,7 +81,7 @@ def last_order_lines(orders: Events) -> nw.Expr:
 
 
 def order_value_trend(last_order_value: nw.Expr, mean_order_value: nw.Expr) -> nw.Expr:
-    """Latest order's money in units of the mean order: above 1 is trading up; null until the first."""
+    """Latest order's money in units of the mean order; null until the first."""
     return ratio(last_order_value, mean_order_value)
 
 
@@ -91,12 +91,12 @@ def mean_lines(orders: Events) -> nw.Expr:
 
 
 def orders_trend(orders_90d: nw.Expr, orders_365d: nw.Expr) -> nw.Expr:
-    """Share of the year's orders that fell in its last 90 days; null without an order in the year."""
+    """Share of the year's orders that fell in its last 90 days; null without one."""
     return ratio(orders_90d, orders_365d)
 
 
 def spend_trend(spend_90d: nw.Expr, spend_365d: nw.Expr) -> nw.Expr:
-    """Share of the year's spend that fell in its last 90 days; null without spend in the year."""
+    """Share of the year's spend that fell in its last 90 days; null without spend."""
     return ratio(spend_90d, spend_365d)
 
 

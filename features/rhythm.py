@@ -7,6 +7,9 @@ from features.verbs import at_least, count, mean, ratio, spread, total
 
 MONTH = 30
 
+# Two orders within minutes are one errand: silences are told in units of a day at least.
+DAY = 1
+
 
 def days_since_order(orders: Events) -> nw.Expr:
     """Days since the last order; null until the first."""
@@ -50,35 +53,35 @@ def last_gap(orders: Events) -> nw.Expr:
 
 
 def lateness(days_since_order: nw.Expr, mean_gap: nw.Expr) -> nw.Expr:
-    """Silence in units of the usual gap (a day at least): 1 is due now, 3 is three times late; null until the second."""
-    return ratio(days_since_order, at_least(mean_gap, 1))
+    """Silence in units of the usual gap: 1 is due now, 3 is late; null until the second."""
+    return ratio(days_since_order, at_least(mean_gap, DAY))
 
 
 def lateness_by_median(days_since_order: nw.Expr, median_gap: nw.Expr) -> nw.Expr:
-    """Silence in units of the median gap, which one long pause does not move; null until the second."""
-    return ratio(days_since_order, at_least(median_gap, 1))
+    """Silence in units of the median gap, which no pause moves; null until the second."""
+    return ratio(days_since_order, at_least(median_gap, DAY))
 
 
 def lateness_by_spread(
     days_since_order: nw.Expr, mean_gap: nw.Expr, gap_spread: nw.Expr
 ) -> nw.Expr:
     """Silence beyond the usual gap, in standard deviations of the gaps; null until the third."""
-    return ratio(days_since_order - mean_gap, at_least(gap_spread, 1))
+    return ratio(days_since_order - mean_gap, at_least(gap_spread, DAY))
 
 
 def lateness_by_longest(days_since_order: nw.Expr, longest_gap: nw.Expr) -> nw.Expr:
-    """Silence in units of the longest gap so far: above 1 it has never been so long; null until the second."""
-    return ratio(days_since_order, at_least(longest_gap, 1))
+    """Silence in units of the longest gap: above 1 is a first; null until the second."""
+    return ratio(days_since_order, at_least(longest_gap, DAY))
 
 
 def irregularity(gap_spread: nw.Expr, mean_gap: nw.Expr) -> nw.Expr:
-    """Spread of the gaps in units of the mean gap: 0 is a clock, 1 is chance; null until the third."""
-    return ratio(gap_spread, at_least(mean_gap, 1))
+    """Spread of the gaps in units of their mean: 0 is a clock, 1 chance; null until the third."""
+    return ratio(gap_spread, at_least(mean_gap, DAY))
 
 
 def gap_trend(last_gap: nw.Expr, mean_gap: nw.Expr) -> nw.Expr:
     """Last gap in units of the mean gap: above 1 is slowing down; null until the second."""
-    return ratio(last_gap, at_least(mean_gap, 1))
+    return ratio(last_gap, at_least(mean_gap, DAY))
 
 
 def orders_per_month(orders_ever: nw.Expr, customer_age_days: nw.Expr) -> nw.Expr:
@@ -96,5 +99,5 @@ def active_months(orders: Events) -> nw.Expr:
 
 
 def tenure_share(days_since_order: nw.Expr, customer_age_days: nw.Expr) -> nw.Expr:
-    """Present silence as a share of the time since the first order: 1 for a single order; null until it."""
+    """Present silence as a share of the time since the first order; null until it."""
     return ratio(days_since_order, customer_age_days)

@@ -11,13 +11,15 @@ KEYS = (CUSTOMER, AS_OF)
 
 def past(events: nw.LazyFrame, moments: nw.LazyFrame) -> nw.LazyFrame:
     """Return the events strictly before each moment, told by `days_ago` (> 0, in days)."""
-    return _beside(events, moments).filter(nw.col("at_us") < nw.col(AS_OF)).with_columns(
-        days_ago=days(nw.col(AS_OF) - nw.col("at_us"))
+    return (
+        _beside(events, moments)
+        .filter(nw.col("at_us") < nw.col(AS_OF))
+        .with_columns(days_ago=days(nw.col(AS_OF) - nw.col("at_us")))
     )
 
 
 def future(events: nw.LazyFrame, moments: nw.LazyFrame, horizon: int) -> nw.LazyFrame:
-    """Return the events from each moment until `horizon` days later, told by `days_ahead` (>= 0)."""
+    """Return the events within `horizon` days from each moment, told by `days_ahead` (>= 0)."""
     ahead = nw.col("at_us") - nw.col(AS_OF)
     inside = (ahead >= 0) & (ahead < horizon * DAY_US)
     return _beside(events, moments).filter(inside).with_columns(days_ahead=days(ahead))

@@ -58,7 +58,7 @@ def at_least(quantity: nw.Expr, floor: float) -> nw.Expr:
 
 
 def windows(*lengths: int) -> Callable[[Definition], Definition]:
-    """Make one feature a window: the definition's `days` is each length, the name ends in `_<n>d`."""
+    """Make one feature of each length: its definition's `days`, its name's ending `_<n>d`."""
 
     def mark(definition: Definition) -> Definition:
         _marks(definition)["windows"] = lengths

@@ -1,4 +1,4 @@
-"""Champions in memory: rows to features, to probabilities, to answers, for routes and batch alike."""
+"""Champions in memory: rows to features to probabilities to answers, for routes and batch."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def days_until(share: float, probability: Numbers, bundle: Bundle) -> Numbers:
     kept = np.clip(probability, 1e-9, 1 - 1e-9)
     times = np.log(1 - share) / np.log(1 - kept)
     days = bundle.manifest.horizon_days * times ** (1 / bundle.manifest.pace)
-    return np.minimum(days, FAR_DAYS)
+    return np.asarray(np.minimum(days, FAR_DAYS))
 
 
 def _warn(days_since_order: Numbers) -> list[str]:

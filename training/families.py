@@ -23,9 +23,9 @@ LOG_COUNTS: Terms = (
     ("days_since_order", "orders_365d"),
 )
 
-# Shallow trees, few steps, each the mean of four trees that see other rows and columns. Chosen among
-# ten settings by mean log loss at five moments of Online Retail II whose labels close before the
-# moments reported in docs/quality.md (docs/decisions/0004-boosting.md).
+# Shallow trees, few steps, each the mean of four trees that see other rows and columns. Chosen
+# among ten settings by mean log loss at five moments of Online Retail II whose labels close before
+# the moments reported in docs/quality.md (docs/decisions/0004-boosting.md).
 STEPS = 120
 BOOSTING = {
     "objective": "binary:logistic",

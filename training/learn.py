@@ -84,9 +84,7 @@ def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learne
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(list_inputs(fitted.model)),
     )
-    bundle = Bundle(
-        manifest, fitted.model, baseline.fold(), describe(list_inputs(fitted.model))
-    )
+    bundle = Bundle(manifest, fitted.model, baseline.fold(), describe(list_inputs(fitted.model)))
     return Learned(target, as_of, judged, serve, bundle, snapshots.digest())
 
 

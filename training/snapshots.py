@@ -37,13 +37,13 @@ class Snapshots:
     @property
     def outcome(self) -> Numbers:
         """1 where the target came true, else 0."""
-        return self.rows[OUTCOME].to_numpy(np.float64)
+        return np.asarray(self.rows[OUTCOME], dtype=np.float64)
 
     @property
     def base_rate(self) -> Numbers:
         """For each row, the share of outcomes at its own moment."""
         by_moment = self.rows.groupby(AS_OF)[OUTCOME]
-        return by_moment.transform("mean").to_numpy(np.float64)
+        return np.asarray(by_moment.transform("mean"), dtype=np.float64)
 
     def at(self, moments: Sequence[datetime]) -> "Snapshots":
         """Return the rows at these moments only."""
@@ -76,9 +76,7 @@ def find_outcomes(frames: Frames, target: Target, moments: Sequence[datetime]) -
     ahead = coming_orders(frames, as_table, target.horizon_days)
     joined = everyone.join(ahead, on=list(KEYS), how="left", suffix="_found")
     return joined.group_by(*KEYS).agg(
-        target.definition(Events(days_ahead=nw.col("days_ahead")))
-        .cast(nw.Float64)
-        .alias(OUTCOME),
+        target.definition(Events(("days_ahead",))).cast(nw.Float64).alias(OUTCOME),
         nw.col("days_ahead").min().alias(DAYS_UNTIL),
     )
 

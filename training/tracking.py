@@ -1,4 +1,4 @@
-"""What a training run leaves in MLflow: parameters, metrics, pictures, the dictionary, the bundle."""
+"""What training leaves in MLflow: parameters, metrics, pictures, the dictionary, the bundle."""
 
 import json
 import platform
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import mlflow.data.pandas_dataset
 
 from contract.bundle import save_bundle
 from contract.registry import BUNDLE, Registry
@@ -59,7 +60,7 @@ def _list_params(learned: Learned) -> dict[str, Any]:
 
 
 def _list_metrics(report: dict[str, Any]) -> dict[str, float]:
-    """Return each family's and baseline's figures as `<name>.<metric>`, the best's as `<metric>`."""
+    """Return every family's figures as `<family>.<metric>`, the best's as `<metric>` too."""
     figures = {**report["families"], **report["baselines"]}
     named = {
         f"{name}.{metric}{end}": estimate[bound]
@@ -96,8 +97,8 @@ def find_revision() -> str:
 
 def _log_dataset(learned: Learned) -> None:
     rows = learned.judged.snapshot.rows
-    data = mlflow.data.from_pandas(
-        rows.drop(columns=["customer_id"]),
+    data = mlflow.data.pandas_dataset.from_pandas(
+        rows.drop(columns=["customer_id", "as_of_us"]),
         name=f"{learned.target.name} judged snapshot",
         targets="outcome",
         digest=learned.digest[:36],
