@@ -85,6 +85,9 @@ def as_numbers(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
     return {name: asdict(estimate) for name, estimate in metrics.items()}
 
 
+# A resample of few customers may hold one kind of outcome only: what it has no figure for is
+# left out of the interval.
+@np.errstate(invalid="ignore", divide="ignore")
 def _measure(ranking: Ranking, weights: Numbers) -> dict[str, Numbers]:
     outcome, probability = ranking.outcome, ranking.probability
     came, not_came = ranking.split(weights)
@@ -140,5 +143,5 @@ def _calibration_error(ranking: Ranking, weights: Numbers) -> Numbers:
 
 
 def _estimate(value: float, drawn: Numbers) -> Estimate:
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))

@@ -32,14 +32,26 @@ def split_stages(first: datetime, serve: datetime, horizon: int) -> Stages:
     closed = [last - timedelta(days=STEP_DAYS * n) for n in range(MOST_MOMENTS)]
     closed = [m for m in closed if m >= first + span]
     train = tuple(m for m in closed if m + span <= last)
-    if not train:
-        days = (serve - first).days
-        raise HistoryError(
-            f"{days} days of orders before {serve:%Y-%m-%d} are too few for a horizon of"
-            f" {horizon} days: training, calibration and their labels take {3 * horizon}.",
-            f"Give a --horizon of at most {max(days // 3, 1)}, or a longer history.",
-        )
     return Stages(train=train, calibrate=last, closed=tuple(closed), serve=serve)
+
+
+def refuse_short(first: datetime, as_of: datetime, horizon: int) -> None:
+    """Raise where the history does not hold a training moment for the judged recipe."""
+    days = (as_of - first).days
+    if days >= count_days(horizon):
+        return
+    fitting = [h for h in range(1, horizon) if count_days(h) <= days]
+    to_do = f"Give a --horizon of at most {fitting[-1]}, or" if fitting else "Give"
+    raise HistoryError(
+        f"{days} days of orders before {as_of:%Y-%m-%d} are too few for a horizon of {horizon}"
+        f" days: a warm-up, training, calibration and judging take {count_days(horizon)}.",
+        f"{to_do} a longer history.",
+    )
+
+
+def count_days(horizon: int) -> int:
+    """Return the days of history that a horizon needs: four of it, one rounded up to a step."""
+    return 3 * horizon + STEP_DAYS * -(-horizon // STEP_DAYS)
 
 
 def find_report_moment(as_of: datetime, horizon: int) -> datetime:

@@ -16,7 +16,7 @@ from features.engines import Frames
 from training.calibration import fit_pace
 from training.evaluation import Estimate, evaluate
 from training.families import BASELINES, FAMILIES, list_inputs
-from training.folds import Stages, all_moments, find_report_moment, split_stages
+from training.folds import Stages, all_moments, find_report_moment, refuse_short, split_stages
 from training.recipe import Fitted, fit_recipe
 from training.snapshots import DAYS_UNTIL, Snapshots, observe_priors, take_snapshots
 from training.targets import Target
@@ -58,11 +58,13 @@ def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learne
     seen = frames.before(as_of)
     first = find_first_order(seen)
     horizon = target.horizon_days
+    refuse_short(first, as_of, horizon)
     report = split_stages(first, find_report_moment(as_of, horizon), horizon)
     serve = split_stages(first, as_of, horizon)
     tell(f"{target.name}: features at {len(all_moments([report, serve]))} moments")
     snapshots = take_snapshots(seen, target, all_moments([report, serve]))
-    _refuse_one_sided(snapshots.at(serve.closed), target)
+    for moments in (report.train, [report.calibrate], [report.serve]):
+        _refuse_one_sided(snapshots.at(moments), target)
     tell(f"{target.name}: judging {len(FAMILIES)} families beside {len(BASELINES)} baselines")
     judged = judge(snapshots, target, report)
     tell(f"{target.name}: refitting {judged.best} on {len(serve.closed)} moments")

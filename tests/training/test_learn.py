@@ -1,0 +1,90 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pytest
+
+from contract.errors import HistoryError
+from contract.moments import as_micros
+from training.families import BASELINES, FAMILIES
+from training.learn import learn
+from training.report import tell_report, write_report
+from training.targets import TARGETS
+
+AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_the_report_judges_on_a_moment_no_stage_reached(learned_churn):
+    judged = write_report(learned_churn)["judged"]
+    assert judged["moment"] == "2026-09-02"  # 60 days before as_of
+    assert judged["calibrate_moment"] == "2026-07-04"
+    assert max(judged["train_moments"]) == "2026-05-05"
+    assert max(judged["refit_moments"]) == judged["calibrate_moment"]
+
+
+def test_what_is_registered_is_refitted_on_the_judged_moment_too(learned_churn):
+    registered = write_report(learned_churn)["registered"]
+    assert max(registered["refit_moments"]) == "2026-09-02"
+    assert registered["moment"] == "2026-11-01"
+    assert learned_churn.bundle.manifest.as_of == AS_OF
+
+
+def test_every_family_and_baseline_has_every_figure_with_its_interval(learned_churn):
+    report = write_report(learned_churn)
+    assert set(report["families"]) == set(FAMILIES) == {"xgboost", "logistic"}
+    assert set(report["baselines"]) == set(BASELINES)
+    figures = {"auc", "pr_auc", "log_loss", "brier", "ece", "lift_top_decile", "mean_ratio"}
+    for metrics in [*report["families"].values(), *report["baselines"].values()]:
+        assert figures <= set(metrics)
+        assert all(m["low"] <= m["high"] for m in metrics.values())
+
+
+def test_the_best_family_has_the_least_log_loss(learned_churn):
+    losses = {n: learned_churn.judged.metrics[n]["log_loss"].value for n in FAMILIES}
+    assert learned_churn.judged.best == min(losses, key=losses.__getitem__)
+    assert learned_churn.bundle.manifest.family == learned_churn.judged.best
+
+
+def test_the_model_ranks_better_than_silence_on_an_invented_shop(learned_churn):
+    metrics = learned_churn.judged.metrics
+    ours = metrics[learned_churn.judged.best]["log_loss"].value
+    assert ours < metrics["days_since_order"]["log_loss"].value < metrics["base_rate"]["log_loss"].value
+
+
+def test_what_happened_at_or_after_as_of_changes_no_bit_of_what_is_learned(
+    shop_frames, learned_churn
+):
+    moved = shop_frames.transactions.filter(nw.col("at_us") >= as_micros(AS_OF - timedelta(days=40)))
+    later = moved.with_columns(at_us=nw.col("at_us") + 40 * 86_400_000_000, amount=nw.lit(1e6))
+    poisoned = replace(shop_frames, transactions=nw.concat([shop_frames.transactions, later]))
+    again = learn(poisoned, TARGETS["churn"].over(60), AS_OF, lambda step: None)
+    assert again.digest == learned_churn.digest
+    assert again.bundle.manifest == learned_churn.bundle.manifest
+
+
+def test_the_same_data_gives_the_same_model_twice(shop_frames, learned_churn):
+    again = learn(shop_frames, TARGETS["churn"].over(60), AS_OF, lambda step: None)
+    assert write_report(again) == write_report(learned_churn)
+
+
+def test_the_percentiles_are_those_of_the_customers_scored_at_as_of(learned_churn):
+    percentiles = np.array(learned_churn.bundle.manifest.percentiles)
+    assert len(percentiles) == 101 and (np.diff(percentiles) >= 0).all()
+    assert list(learned_churn.bundle.percentile(percentiles[[0, 50, 100]])) == [0, 50, 100]
+
+
+def test_a_horizon_longer_than_the_history_holds_is_refused(shop_frames):
+    with pytest.raises(HistoryError, match="days of orders before 2026-11-01 are too few"):
+        learn(shop_frames, TARGETS["churn"].over(400), AS_OF, lambda step: None)
+
+
+def test_as_of_before_the_first_order_is_refused(shop_frames):
+    with pytest.raises(HistoryError, match="no order before as_of"):
+        learn(shop_frames, TARGETS["churn"], datetime(2020, 1, 1, tzinfo=UTC), lambda step: None)
+
+
+def test_the_report_for_people_shows_every_line(learned_churn):
+    told = tell_report({**write_report(learned_churn), "version": "3"})
+    assert [line.split()[0] for line in told.splitlines()[2:7]] == [*FAMILIES, *BASELINES]
+    assert "patron-churn version 3, challenger" in told

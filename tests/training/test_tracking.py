@@ -1,0 +1,96 @@
+"""A training run against a real MLflow: a SQLite file here, a PostgreSQL server in test_session."""
+
+import json
+from datetime import UTC, datetime
+
+import mlflow
+import pytest
+
+from contract.bundle import load_bundle
+from contract.errors import RegistryError
+from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, fetch_champions, open_registry
+from contract.settings import Settings
+from training.targets import TARGETS
+from training.train import train
+
+AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory, shop_frames):
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    registry = open_registry(settings)
+    with pytest.raises(RegistryError, match="No model has been promoted"):
+        fetch_champions(registry, settings.champions)
+    steps = []
+    targets = [TARGETS["churn"].over(60), TARGETS["next_purchase"]]
+    report = train(shop_frames, targets, AS_OF, (settings, registry), steps.append)
+    return settings, registry, report, steps
+
+
+def test_each_target_is_a_run_under_one_parent(session):
+    _, registry, report, steps = session
+    for name, part in report["targets"].items():
+        run = registry.client.get_run(part["run_id"])
+        assert run.data.tags["mlflow.parentRunId"] == report["run_id"]
+        assert run.data.params["target"] == name
+        assert run.data.params["as_of"] == "2026-11-01"
+        assert run.data.tags["dataset_sha256"] == part["dataset_sha256"]
+        assert len(run.data.tags["git_revision"]) >= 7
+    assert len(steps) == 4 * 2  # what the progress bar counts on
+
+
+def test_every_figure_of_the_report_is_a_metric(session):
+    _, registry, report, _ = session
+    part = report["targets"]["churn"]
+    metrics = registry.client.get_run(part["run_id"]).data.metrics
+    for name, figures in {**part["families"], **part["baselines"]}.items():
+        for metric, estimate in figures.items():
+            assert metrics[f"{name}.{metric}"] == estimate["value"]
+            assert metrics[f"{name}.{metric}.low"] == estimate["low"]
+    assert metrics["auc"] == part["families"][part["best"]]["auc"]["value"]
+
+
+def test_pictures_dictionary_report_and_bundle_are_artifacts(session, tmp_path):
+    _, registry, report, _ = session
+    part = report["targets"]["churn"]
+    folder = registry.client.download_artifacts(part["run_id"], "", str(tmp_path))
+    found = {str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file()}
+    assert folder
+    pictures = {f"figures/{n}.png" for n in ("roc", "gains", "reliability")}
+    assert pictures <= found
+    assert all((tmp_path / p).read_bytes()[:4] == b"\x89PNG" for p in pictures)
+    assert len(json.loads((tmp_path / "dictionary.json").read_text())) >= 30
+    assert json.loads((tmp_path / "report.json").read_text())["best"] == part["best"]
+    assert load_bundle(tmp_path / "bundle").target == "churn"
+
+
+def test_the_judged_snapshot_is_logged_without_customer_ids(session):
+    _, registry, report, _ = session
+    inputs = registry.client.get_run(report["targets"]["churn"]["run_id"]).inputs
+    data = inputs.dataset_inputs[0].dataset
+    assert data.name == "churn judged snapshot"
+    assert "days_since_order" in data.schema and "customer_id" not in data.schema
+
+
+def test_what_is_registered_is_challenger_until_promoted(session):
+    settings, registry, _, _ = session
+    assert registry.find("churn", CHALLENGER).number == "1"
+    promoted = registry.promote("churn")
+    assert (promoted.number, registry.find("churn", CHAMPION).number) == ("1", "1")
+    with pytest.raises(RegistryError, match="patron-churn has no challenger"):
+        registry.find("churn", CHALLENGER)
+    champions = fetch_champions(registry, settings.champions)
+    assert champions["churn"].version == "1"
+
+
+def test_the_champion_before_stays_at_hand(session, shop_frames):
+    settings, registry, _, _ = session
+    if registry.list_targets(CHAMPION) != ["churn"]:
+        registry.promote("churn")
+    again = [TARGETS["churn"].over(60)]
+    train(shop_frames, again, AS_OF, (settings, registry), lambda step: None)
+    registry.promote("churn")
+    assert registry.find("churn", CHAMPION).number == "2"
+    assert registry.find("churn", PREVIOUS).number == "1"
+    assert mlflow.get_experiment_by_name("patron").artifact_location.startswith("file://")
