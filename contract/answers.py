@@ -122,6 +122,8 @@ def nest(row: dict[str, Any]) -> Answer:
             flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
             if row.get(flat["probability"]) is not None:
                 parts[name] = {f: row[column] for f, column in flat.items()}
+        elif name == "warnings":
+            parts[name] = tuple(w for w in (row[name] or "").split(",") if w)
         elif name in row:
             parts[name] = row[name]
     return Answer.model_validate(parts)

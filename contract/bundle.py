@@ -69,6 +69,7 @@ class Manifest(BaseModel):
     base_rate: float
     calibration: Calibration
     priors: Priors
+    non_goods: tuple[str, ...] = ()
     percentiles: tuple[float, ...]
     pace: float
     metrics: dict[str, float]

@@ -26,6 +26,7 @@ class Frames:
     customers: nw.LazyFrame
     interactions: nw.LazyFrame
     make: Make
+    layout: Layout
 
     def moments(self, as_ofs: Sequence[datetime]) -> nw.LazyFrame:
         """Return the moments as a table on the same engine, to join events with."""
@@ -51,6 +52,7 @@ def open_tables(tables: Tables, engine: str = "polars") -> Frames:
         products=made["products"],
         customers=made["customers"],
         make=_engine(engine).make_frame,
+        layout=tables.layout,
     )
 
 

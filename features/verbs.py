@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 
 MILLIONTH = 1e6
 HUNDREDTH = 1e2
+TWO_TO_32 = 2.0**32  # a power of two, by which engines multiply and divide without rounding
 
 Definition = Callable[..., nw.Expr]
 
@@ -27,6 +28,15 @@ def total(quantity: nw.Expr, where: nw.Expr | None = None, steps: float = MILLIO
     if where is not None:
         whole = nw.when(where.fill_null(False)).then(whole).otherwise(nw.lit(0, dtype=nw.Int64))
     return whole.sum().cast(nw.Float64) / _per_group(steps)
+
+
+def _total_wide(quantity: nw.Expr, steps: float) -> nw.Expr:
+    """Return the exact sum of what may pass 2^63 steps: high and low digits are added apart."""
+    whole = (quantity * steps + 0.5).floor()
+    high = (whole * (1 / TWO_TO_32)).floor()
+    low = whole - high * TWO_TO_32
+    sums = [half.cast(nw.Int64).fill_null(0).sum().cast(nw.Float64) for half in (high, low)]
+    return (sums[0] * TWO_TO_32 + sums[1]) / _per_group(steps)
 
 
 def _per_group(constant: float) -> nw.Expr:
@@ -47,7 +57,7 @@ def mean(quantity: nw.Expr) -> nw.Expr:
 def spread(quantity: nw.Expr, steps: float = MILLIONTH) -> nw.Expr:
     """Return the sample standard deviation of what is not null, null below two of them."""
     n = count(~quantity.is_null())
-    squares = total(quantity * quantity, steps=steps)
+    squares = _total_wide(quantity * quantity, steps)
     variance = ratio(squares - ratio(total(quantity) * total(quantity), n), n - 1)
     return at_least(variance, 0).sqrt()
 

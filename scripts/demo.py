@@ -1,4 +1,4 @@
-"""The main job on an invented shop: raw tables to an answer over HTTP, with the time each step took.
+"""The main job on an invented shop: raw tables to answers, with the time each step took.
 
 Everything it makes lies in the folder `demo`; run it again and it starts afresh.
 """

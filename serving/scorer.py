@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from contract.answers import HIGH, MEDIUM, flat_schema
 from contract.bundle import Bundle
 from contract.models import Numbers
 from contract.moments import as_utc
+from contract.tables import Layout
 from features.compute import compute
 from features.engines import Frames
 
@@ -32,6 +34,12 @@ class Scorer:
         """Return every feature that some bundle reads."""
         names = [n for bundle in self.bundles.values() for n in bundle.reads]
         return tuple(dict.fromkeys(["days_since_order", *names]))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How a caller's rows are read: without what the models were taught is no goods."""
+        codes = [code for b in self.bundles.values() for code in b.manifest.non_goods]
+        return Layout(non_goods=tuple(dict.fromkeys(codes)))
 
     def score(self, frames: Frames, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""

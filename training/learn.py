@@ -81,6 +81,7 @@ def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learne
         base_rate=fitted.base_rate,
         calibration=fitted.calibration,
         priors=observe_priors(seen, target, serve.calibrate),
+        non_goods=frames.layout.non_goods,
         percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
         pace=_find_pace(fitted, snapshots.at([serve.calibrate]), horizon),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},

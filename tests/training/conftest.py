@@ -16,7 +16,9 @@ AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 @pytest.fixture
 def open_rows():
     def open_them(**tables: list[dict]) -> Frames:
-        sources = {name: pl.DataFrame(rows, infer_schema_length=None) for name, rows in tables.items()}
+        sources = {
+            name: pl.DataFrame(rows, infer_schema_length=None) for name, rows in tables.items()
+        }
         return open_tables(Tables(sources))
 
     return open_them

@@ -49,13 +49,19 @@ def test_the_best_family_has_the_least_log_loss(learned_churn):
 def test_the_model_ranks_better_than_silence_on_an_invented_shop(learned_churn):
     metrics = learned_churn.judged.metrics
     ours = metrics[learned_churn.judged.best]["log_loss"].value
-    assert ours < metrics["days_since_order"]["log_loss"].value < metrics["base_rate"]["log_loss"].value
+    assert (
+        ours
+        < metrics["days_since_order"]["log_loss"].value
+        < metrics["base_rate"]["log_loss"].value
+    )
 
 
 def test_what_happened_at_or_after_as_of_changes_no_bit_of_what_is_learned(
     shop_frames, learned_churn
 ):
-    moved = shop_frames.transactions.filter(nw.col("at_us") >= as_micros(AS_OF - timedelta(days=40)))
+    moved = shop_frames.transactions.filter(
+        nw.col("at_us") >= as_micros(AS_OF - timedelta(days=40))
+    )
     later = moved.with_columns(at_us=nw.col("at_us") + 40 * 86_400_000_000, amount=nw.lit(1e6))
     poisoned = replace(shop_frames, transactions=nw.concat([shop_frames.transactions, later]))
     again = learn(poisoned, TARGETS["churn"].over(60), AS_OF, lambda step: None)

@@ -95,5 +95,5 @@ def test_a_target_of_another_horizon_is_the_same_target():
 
 
 def test_an_unknown_target_is_refused_with_those_there_are():
-    with pytest.raises(HistoryError, match="no target 'leaving'.*churn, next_purchase"):
+    with pytest.raises(HistoryError, match=r"no target 'leaving'.*churn, next_purchase"):
         find_target("leaving")

@@ -1,0 +1,128 @@
+"""A request's body, read strictly: JSON, numbers, moments and names, and records as tables."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from contract.tables import TABLES
+from serving.routes.problems import RefusalError
+
+LARGEST = 1e9
+YEARS = range(1900, 2200)
+SHOWN = 20  # faults told in one problem
+
+Form = TypeVar("Form", bound=BaseModel)
+
+_DECIMAL = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+
+
+def read_number(given: Any) -> float:
+    """Return a JSON number, or the number that a decimal string such as "59.90" tells."""
+    if isinstance(given, str) and _DECIMAL.fullmatch(given):
+        return float(given)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise PydanticCustomError("not_a_number", 'A number or a decimal like "59.90" is expected.')
+    # An integer of hundreds of digits has no double; that it is too large is all that counts.
+    return float(max(min(given, 10 * LARGEST), -10 * LARGEST))
+
+
+def read_moment(given: Any) -> datetime:
+    """Return the moment, in UTC, that an RFC 3339 string tells; without an offset it is UTC."""
+    if not isinstance(given, str) or not _MOMENT.fullmatch(given):
+        raise PydanticCustomError("not_a_moment", "A date and time of RFC 3339 is expected.")
+    try:
+        told = datetime.fromisoformat(given.upper())
+        moment = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("not_a_moment", "There is no such date and time.") from None
+    if moment.year not in YEARS:
+        raise PydanticCustomError("not_a_moment", "A year from 1900 to 2199 is expected.")
+    return moment
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
+Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
+Number = Annotated[
+    float, BeforeValidator(read_number), Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
+]
+Moment = Annotated[datetime, BeforeValidator(read_moment)]
+
+
+def read_json(body: bytes) -> Any:
+    """Return what the body says, refused unless it is JSON as RFC 8259 has it, each name once."""
+    try:
+        text = body.decode("utf-8")
+        said = json.loads(text, object_pairs_hook=_read_object, parse_constant=_refuse_constant)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(said, ensure_ascii=False).encode("utf-8")  # half a surrogate pair fails
+    except UnicodeError:
+        raise RefusalError("not_json", "The body holds text that is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise RefusalError("not_json", f"The body stops being JSON at {where}.") from None
+    except (ValueError, RecursionError):
+        detail = "The body holds NaN, Infinity, a name told twice, or too many levels or digits."
+        raise RefusalError("not_json", detail) from None
+    return said
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise ValueError
+    return read
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError
+
+
+def read_form(form: type[Form], body: bytes) -> Form:
+    """Return the body in the form it must have, or refuse it with every place that is wrong."""
+    try:
+        return form.model_validate(read_json(body))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        told = [_tell(fault) for fault in faults[:SHOWN]]
+        detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
+        raise RefusalError("wrong_form", detail, errors=told) from None
+
+
+def _tell(fault: Any) -> dict[str, str]:
+    place, code = fault["loc"], fault["type"]
+    if code == "extra_forbidden":
+        # The name is the caller's own and may be anything, a customer's too.
+        return point(place[:-1], "unknown_name", "There is a name here that the form lacks.")
+    return point(place, code, fault["msg"])
+
+
+def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:
+    """Return a fault at a place in the body."""
+    return {"pointer": "".join(f"/{part}" for part in place), "code": code, "detail": detail}
+
+
+_ARROW = {"text": pa.string(), "number": pa.float64(), "time": pa.timestamp("us", "UTC")}
+
+
+def lay_out(table: str, rows: Iterable[tuple[str, BaseModel]]) -> pa.Table:
+    """Return (customer, row) pairs as a table of the contract; what a row has not is null."""
+    rows = list(rows)
+    made = {}
+    for column in TABLES[table].columns:
+        values = [
+            customer if column.name == "customer_id" else getattr(row, column.name, None)
+            for customer, row in rows
+        ]
+        made[column.name] = pa.array(values, _ARROW[column.kind])
+    return pa.table(made)

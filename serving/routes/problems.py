@@ -1,0 +1,125 @@
+"""Everything that goes wrong, told as RFC 9457 problems without a caller's data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem: its status, its title, and whether the same call may work later."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+KINDS: Mapping[str, Kind] = {
+    "not_json": Kind(400, "The body is not JSON"),
+    "not_found": Kind(404, "There is no such route"),
+    "method_not_allowed": Kind(405, "The route does not know this method"),
+    "body_too_slow": Kind(408, "The body did not arrive in time", retry_after_s=1),
+    "body_too_large": Kind(413, "The body is too large"),
+    "unsupported_media_type": Kind(415, "The body is of another type than JSON"),
+    "wrong_form": Kind(422, "The body does not have the documented form"),
+    "internal": Kind(500, "The service failed"),
+    "not_ready": Kind(503, "The service has no model", retry_after_s=5),
+    "busy": Kind(503, "The service has too much to do", retry_after_s=1),
+    "too_slow": Kind(504, "The answer took too long", retry_after_s=1),
+}
+
+
+class Fault(BaseModel):
+    """One place in the body that is wrong."""
+
+    pointer: str = Field(description="Where, as a JSON pointer; never a name the caller made up.")
+    code: str
+    detail: str = Field(description="What is expected there.")
+
+
+class Problem(BaseModel):
+    """What went wrong and whether to call again."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = Field(None, description="The route, absent when there is none.")
+    code: str
+    request_id: str
+    retryable: bool
+    retry_after_s: int | None = None
+    reasons: list[str] | None = Field(None, description="Why the service is not ready.")
+    errors: list[Fault] | None = None
+
+
+class RefusalError(Exception):
+    """Raised to answer with a problem."""
+
+    def __init__(self, code: str, detail: str, **more: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.more = more
+
+
+def refuse(scope: Any, refusal: RefusalError) -> Response:
+    """Return the answer that tells the problem."""
+    kind = KINDS[refusal.code]
+    problem = Problem(
+        type=f"urn:patron:problem:{refusal.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=refusal.detail,
+        instance=find_route(scope),
+        code=refusal.code,
+        request_id=scope["request_id"],
+        retryable=kind.retry_after_s is not None,
+        retry_after_s=kind.retry_after_s,
+        **refusal.more,
+    )
+    content = json.dumps(problem.model_dump(exclude_none=True), allow_nan=False)
+    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    if refusal.code.startswith("body_too"):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    return Response(content, kind.status, headers, MEDIA_TYPE)
+
+
+def find_route(scope: Any) -> str | None:
+    """Return the path that was called if it is one of ours: another may hold a caller's data."""
+    return scope["path"] if scope["path"] in scope["app"].state.paths else None
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make the app tell everything that goes wrong as a problem."""
+    app.add_exception_handler(RefusalError, _on_refusal)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_failure)
+
+
+async def _on_refusal(request: Request, refusal: Any) -> Response:
+    return refuse(request.scope, refusal)
+
+
+async def _on_http(request: Request, error: Any) -> Response:
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"This route knows {allowed}."
+        answer = refuse(request.scope, RefusalError("method_not_allowed", detail))
+        answer.headers["Allow"] = allowed
+        return answer
+    routes = ", ".join(sorted(request.app.state.paths))
+    return refuse(request.scope, RefusalError("not_found", f"The routes are {routes}."))
+
+
+async def _on_failure(request: Request, _error: Any) -> Response:
+    return refuse(request.scope, RefusalError("internal", "It was logged under this request_id."))

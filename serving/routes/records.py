@@ -1,0 +1,130 @@
+"""A record: what a caller tells of one customer, and the answer or the error it gets."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, FailFast, Field
+
+from contract.answers import Answer, nest
+from contract.tables import Layout, Tables
+from features.engines import Frames, open_tables
+from serving.requests import Moment, Name, Number, Text, lay_out
+
+LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
+IGNORED = "rows_at_or_after_as_of_ignored"
+
+
+class Asked(BaseModel):
+    """What a caller tells: nothing beside the names of the form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Transaction(Asked):
+    """An order line; a negative amount is a return."""
+
+    order_id: Name
+    ordered_at: Moment
+    amount: Number
+    product_id: Text | None = None
+    quantity: Number | None = None
+    unit_price: Number | None = None
+    discount: Number | None = None
+    channel: Text | None = None
+    currency: Text | None = None
+
+
+class Interaction(Asked):
+    """Something that happened between the customer and the shop beside orders."""
+
+    kind: Name
+    occurred_at: Moment
+    channel: Text | None = None
+    value: Number | None = None
+    initiated_by: Text | None = None
+
+
+Row = TypeVar("Row")
+# Only the first wrong row is told: a million faults would take seconds to count.
+Rows = Annotated[list[Row], Field(max_length=10_000), FailFast()]
+
+
+class Record(Asked):
+    """One customer, and all that is known of them."""
+
+    record_id: Name | None = None
+    customer_id: Name
+    transactions: Rows[Transaction] = []
+    interactions: Rows[Interaction] = []
+    since: Moment | None = None
+
+
+class _Result(BaseModel):
+    record_id: str = Field(description="As it was told, else the record's position from 0.")
+    status: str
+
+
+class Scored(Answer, _Result):
+    """The answer to one record."""
+
+    status: Literal["ok"] = "ok"
+
+
+class RecordError(BaseModel):
+    """Why one record has no answer."""
+
+    code: Literal["mixed_currencies", "sum_too_large"]
+    detail: str
+    retryable: bool = False
+
+
+class Failed(_Result):
+    """One record without an answer."""
+
+    customer_id: str
+    status: Literal["error"] = "error"
+    error: RecordError
+
+
+def fail(key: str, record: Record) -> Failed | None:
+    """Return why the record can have no answer, or None where it can."""
+    lines = record.transactions
+    currencies = {line.currency.upper() for line in lines if line.currency}
+    sums = [
+        sum(abs(n) for line in lines if (n := getattr(line, column)) is not None)
+        for column in ("amount", "quantity", "discount")
+    ]
+    error: tuple[Literal["mixed_currencies", "sum_too_large"], str]
+    if len(currencies) > 1:
+        error = "mixed_currencies", f"There are {len(currencies)} currencies; convert to one."
+    elif max(sums) > LARGEST_SUM:
+        error = "sum_too_large", f"A column adds up to more than {LARGEST_SUM:,.0f}."
+    else:
+        return None
+    told = RecordError(code=error[0], detail=error[1])
+    return Failed(record_id=record.record_id or key, customer_id=record.customer_id, error=told)
+
+
+def open_records(records: Mapping[str, Record], as_of: datetime, layout: Layout) -> Frames:
+    """Return the records' tables as the scorer reads them; every record is a known customer."""
+    lines = [(key, line) for key, r in records.items() for line in r.transactions]
+    acts = [(key, act) for key, r in records.items() for act in r.interactions]
+    customers = [
+        (key, r.model_copy(update={"since": None}) if r.since and r.since >= as_of else r)
+        for key, r in records.items()
+    ]
+    rows: dict[str, Any] = {"transactions": lines, "interactions": acts, "customers": customers}
+    tables = {table: lay_out(table, pairs) for table, pairs in rows.items()}
+    return open_tables(Tables(tables, layout))
+
+
+def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
+    """Return the answer to the record that a flat row of the scorer holds."""
+    moments = [line.ordered_at for line in record.transactions]
+    moments += [act.occurred_at for act in record.interactions]
+    moments += [record.since] if record.since else []
+    answer = nest(row | {"customer_id": record.customer_id})
+    ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
+    told = dict(answer) | {"warnings": answer.warnings + ignored}
+    return Scored(record_id=record.record_id or key, **told)

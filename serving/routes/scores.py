@@ -1,0 +1,131 @@
+"""Score customers now, from the transactions and interactions told in the request."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contract.answers import ModelUsed
+from serving.requests import Moment, Name, point, read_form
+from serving.routes.health import find_scorer
+from serving.routes.metrics import RECORDS
+from serving.routes.problems import Problem, RefusalError
+from serving.routes.records import Asked, Failed, Record, Scored, fail, open_records, tell
+from serving.scorer import Scorer
+
+ROUTER = APIRouter(tags=["scores"])
+
+AHEAD = timedelta(minutes=5)  # clocks differ
+
+
+class Question(Asked):
+    """Which customers to score, for which targets, as of when."""
+
+    as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
+    targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
+    records: list[Record] = Field(min_length=1, max_length=1000)
+
+
+class Summary(BaseModel):
+    """How many records have an answer."""
+
+    total: int
+    succeeded: int
+    failed: int
+
+
+class Scores(BaseModel):
+    """The answers, in the order of the records."""
+
+    request_id: str
+    as_of: datetime
+    summary: Summary
+    results: list[Annotated[Scored | Failed, Field(discriminator="status")]]
+
+
+_REFUSALS: dict[int | str, Any] = {
+    status: {"model": Problem} for status in (400, 408, 413, 415, 422, 500, 503, 504)
+}
+_SCHEMA = {"$ref": "#/components/schemas/Question"}
+_BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
+
+
+@ROUTER.post(
+    "/v1/scores",
+    response_model=Scores,
+    responses=_REFUSALS,
+    operation_id="scoreCustomers",
+    openapi_extra={"requestBody": _BODY},
+)
+async def post_scores(request: Request) -> Response:
+    """Return the answers to 1 to 1000 records."""
+    _require_json(request)
+    scorer = find_scorer(request)
+    body = await request.body()
+    # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
+    return await asyncio.to_thread(_respond, body, scorer, request.scope["request_id"])
+
+
+def _respond(body: bytes, scorer: Scorer, request_id: str) -> Response:
+    scores = answer(body, scorer, request_id)
+    RECORDS.labels("ok").inc(scores.summary.succeeded)
+    RECORDS.labels("error").inc(scores.summary.failed)
+    return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
+    """Return the answers to what the body asks."""
+    question = read_form(Question, body)
+    as_of = question.as_of or datetime.now(UTC)
+    targets = _choose(question, as_of, scorer)
+    # Two records may speak of one customer, so the tables know each record by its position.
+    records = {str(i): record for i, record in enumerate(question.records)}
+    results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
+    whole = {key: record for key, record in records.items() if key not in results}
+    models = [_name_model(scorer, target) for target in targets]
+    for row in scorer.score(open_records(whole, as_of, scorer.layout), as_of, targets).to_pylist():
+        key = row["customer_id"]
+        results[key] = tell(key, whole[key], row | {"models": models})
+    failed = len(records) - len(whole)
+    return Scores(
+        request_id=request_id,
+        as_of=as_of,
+        summary=Summary(total=len(records), succeeded=len(whole), failed=failed),
+        results=[results[key] for key in records],
+    )
+
+
+def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
+    """Return the targets asked for, or refuse what no model here can answer."""
+    if as_of > datetime.now(UTC) + AHEAD:
+        fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
+        raise RefusalError("wrong_form", "The service cannot answer as of then.", errors=[fault])
+    targets = list(dict.fromkeys(question.targets or scorer.bundles))
+    known = f"The targets here are {', '.join(scorer.bundles)}."
+    faults = [
+        point(["targets", i], "unknown_target", known)
+        for i, target in enumerate(question.targets or ())
+        if target not in scorer.bundles
+    ]
+    if faults:
+        raise RefusalError("wrong_form", "No model here foretells that.", errors=faults)
+    return targets
+
+
+def _name_model(scorer: Scorer, target: str) -> ModelUsed:
+    bundle = scorer.bundles[target]
+    return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
+
+
+def _require_json(request: Request) -> None:
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        detail = "Send Content-Type: application/json, in UTF-8."
+        raise RefusalError("unsupported_media_type", detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

@@ -1,0 +1,123 @@
+"""A service in a process of its own, and how to ask it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.bento import find_sources
+from serving.scorer import Scorer
+
+STARTED_WITHIN_S = 60
+ENDED_WITHIN_S = 20
+
+SERVE = """
+import sys
+from pathlib import Path
+from serving.bento import Address, serve_newest
+sys.exit(serve_newest(Path(sys.argv[1]), Address("127.0.0.1", int(sys.argv[2]))))
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: where it listens, where it logs, and what it serves."""
+
+    client: httpx.Client
+    log: Path
+    scorer: Scorer
+
+
+def find_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+@contextmanager
+def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Client, Path]]:
+    """Serve until the block ends; the process is gone then, whatever happened."""
+    port = find_port()
+    log = home / f"service-{port}.log"
+    command = [sys.executable, "-c", SERVE, str(home), str(port)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
+    environment |= {"PYTHONPATH": str(find_sources())}
+    environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_until_it_answers(client, process, log)
+            yield client, log
+        process.terminate()
+        assert process.wait(ENDED_WITHIN_S) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(ENDED_WITHIN_S)
+
+
+def wait_until_it_answers(client: httpx.Client, process: Any, log: Path) -> None:
+    end = time.monotonic() + STARTED_WITHIN_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            client.get("/livez")
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"The service did not start: {log.read_text()[-2000:]}")
+
+
+def parse(text: str) -> Any:
+    """Return what strict JSON says: no NaN, no name twice."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    def read(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    return json.loads(text, parse_constant=refuse, object_pairs_hook=read)
+
+
+def post(service: Service, said: Any, **headers: str) -> httpx.Response:
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    headers = {"content-type": "application/json"} | headers
+    return service.client.post("/v1/scores", content=body, headers=headers)
+
+
+def score(service: Service, records: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    answer = post(service, {"as_of": "2026-06-01T00:00:00Z", "records": records} | more)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    said: dict[str, Any] = parse(answer.text)
+    assert said["request_id"] == answer.headers["x-request-id"]
+    return said
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = parse(answer.text)
+    assert problem["status"] == status
+    assert problem["code"] == code
+    assert problem["type"] == f"urn:patron:problem:{code}"
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["retryable"] is ("retry_after_s" in problem)
+    assert problem["title"]
+    assert problem["detail"]
+    return problem

@@ -1,0 +1,61 @@
+"""What is refused before anything is built or served, with what to do."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from contract.errors import BundleError
+from serving.bento import (
+    Address,
+    BentoError,
+    build_bento,
+    find_sources,
+    pin_packages,
+    serve_bundles,
+    serve_newest,
+)
+from tests.serving.bundles import make_bundles
+
+
+def test_a_taken_port(tmp_path: Path) -> None:
+    bundles = make_bundles(tmp_path / "made")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = Address(*taken.getsockname())
+        with pytest.raises(BentoError, match="Address already in use") as refused:
+            serve_bundles(bundles, tmp_path / "bentos", address)
+    assert f"127.0.0.1:{address.port}" in refused.value.found
+    assert refused.value.to_do == "Choose another host or port."
+
+
+def test_no_bento_to_serve(tmp_path: Path) -> None:
+    with pytest.raises(BentoError, match="There is no Bento of patron in"):
+        serve_newest(tmp_path, Address("127.0.0.1", 0))
+
+
+def test_no_bundles_to_serve(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="There is no model in"):
+        serve_bundles(tmp_path, tmp_path / "bentos", Address("127.0.0.1", 0))
+
+
+def test_no_bundles_no_bento(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="There is no model in"):
+        build_bento(tmp_path, tmp_path / "bentos")
+    assert not (tmp_path / "bentos").exists()
+
+
+def test_sources_hold_the_bentofile() -> None:
+    assert (find_sources() / "bentofile.yaml").exists()
+
+
+def test_hashes_are_left_out_of_pinned_versions() -> None:
+    locked = (
+        "# made by a tool\n"
+        "bentoml==1.4.39 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+        "    # via patron\n"
+        'uvloop==0.22.1 ; sys_platform != "win32" --hash=sha256:cc\n'
+        "--index-url https://example.org/simple\n"
+        "numpy==2.4.6\n"
+    )
+    pinned = ["bentoml==1.4.39", 'uvloop==0.22.1 ; sys_platform != "win32"', "numpy==2.4.6"]
+    assert pin_packages(locked) == pinned

@@ -1,0 +1,144 @@
+"""What a question means: which moment, which targets, which sums."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.bundle import load_bundles
+from serving.requests import lay_out, read_json, read_moment, read_number
+from serving.routes.problems import RefusalError
+from serving.routes.records import Transaction
+from serving.routes.scores import Scores, answer
+from serving.scorer import Scorer
+from tests.serving.bundles import PRIORS, make_bundles
+from tests.serving.malformed import BODIES
+
+AS_OF = "2026-06-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    return Scorer(load_bundles(make_bundles(tmp_path_factory.mktemp("bundles"))))
+
+
+def ask(scorer: Scorer, *records: dict[str, Any], **more: Any) -> Scores:
+    question = {"as_of": AS_OF, "records": records} | more
+    return answer(json.dumps(question).encode(), scorer, "id")
+
+
+def buy(**fields: Any) -> dict[str, Any]:
+    line = {"order_id": "1", "ordered_at": "2026-05-01T00:00:00Z", "amount": 9} | fields
+    return {"customer_id": "c", "transactions": [line]}
+
+
+def test_long_gone_get_their_own_prior(scorer: Scorer) -> None:
+    result: Any = ask(scorer, buy(ordered_at="2024-01-01T00:00:00Z")).results[0]
+    assert result.stage == "lapsed"
+    assert result.churn.probability == PRIORS.lapsed
+    assert result.churn.rung == "prior"
+    assert result.warnings == ()
+
+
+def test_offsets_tell_one_moment(scorer: Scorer) -> None:
+    times = ("2026-05-01T02:00:00+02:00", "2026-05-01T00:00:00Z", "2026-05-01t00:00:00")
+    results: Any = ask(scorer, *(buy(ordered_at=t) for t in times)).results
+    assert [r.record_id for r in results] == ["0", "1", "2"]
+    assert results[0].churn == results[1].churn == results[2].churn
+    other: Any = ask(scorer, buy(ordered_at="2026-05-01T00:00:00-02:00")).results[0]
+    assert other.churn.baseline < results[0].churn.baseline
+
+
+def test_a_decimal_string_is_the_same_number(scorer: Scorer) -> None:
+    text, number = ask(scorer, buy(amount="59.90"), buy(amount=59.9)).results
+    assert text.model_dump(exclude={"record_id"}) == number.model_dump(exclude={"record_id"})
+
+
+@pytest.mark.parametrize("column", ["amount", "quantity", "discount"])
+def test_sums_that_the_features_cannot_hold_fail_alone(scorer: Scorer, column: str) -> None:
+    told = ask(scorer, buy(**{column: 3.1e8}), buy(**{column: 2.9e8}))
+    assert [r.status for r in told.results] == ["error", "ok"]
+    failed: Any = told.results[0]
+    assert failed.error.code == "sum_too_large"
+    assert (told.summary.succeeded, told.summary.failed) == (1, 1)
+
+
+def test_the_largest_sum_in_many_orders_is_answered(scorer: Scorer) -> None:
+    lines = [buy(order_id=str(i), amount=3e8 / 7)["transactions"][0] for i in range(7)]
+    [result] = ask(scorer, {"customer_id": "c", "transactions": lines}).results
+    assert result.status == "ok"
+
+
+def test_when_every_record_fails_there_is_still_an_answer(scorer: Scorer) -> None:
+    told = ask(scorer, buy(amount=1e9))
+    assert (told.summary.total, told.summary.failed) == (1, 1)
+
+
+def test_only_the_targets_asked_for(scorer: Scorer) -> None:
+    result: Any = ask(scorer, buy(), targets=["churn", "churn"]).results[0]
+    assert result.next_purchase is None
+    assert [(m.target, m.version) for m in result.models] == [("churn", "3")]
+    assert result.models[0].sha256 == scorer.bundles["churn"].sha256
+    both: Any = ask(scorer, buy(), targets=[]).results[0]
+    assert [m.target for m in both.models] == ["churn", "next_purchase"]
+
+
+def test_as_of_is_now_unless_told(scorer: Scorer) -> None:
+    before = datetime.now(UTC)
+    told = answer(json.dumps({"records": [{"customer_id": "c"}]}).encode(), scorer, "id")
+    assert before <= told.as_of <= datetime.now(UTC)
+
+
+def test_the_table_of_malformed_bodies_is_long() -> None:
+    assert len(BODIES) >= 100
+    assert len({case.name for case in BODIES}) == len(BODIES)
+
+
+def test_many_wrong_places_are_counted_and_cut(scorer: Scorer) -> None:
+    with pytest.raises(RefusalError) as refused:
+        ask(scorer, *({} for _ in range(900)))
+    assert "900" in refused.value.detail
+    assert len(refused.value.more["errors"]) == 20
+
+
+def test_of_many_wrong_rows_only_the_first_is_told(scorer: Scorer) -> None:
+    lines = [buy()["transactions"][0], *({} for _ in range(9_999))]
+    with pytest.raises(RefusalError) as refused:
+        ask(scorer, *({"customer_id": "c", "transactions": lines} for _ in range(40)))
+    faults = refused.value.more["errors"]
+    assert refused.value.detail.startswith(f"Wrong places in the body: {40 * 3};")
+    assert faults[0]["pointer"] == "/records/0/transactions/1/order_id"
+    assert faults[3]["pointer"] == "/records/1/transactions/1/order_id"
+
+
+def test_numbers_keep_every_bit() -> None:
+    for number in (0.1, 59.9, 1e9, -1e-12, 5e-324, 123456789.12345679):
+        assert read_number(read_json(repr(number).encode())) == number
+    assert read_number("-0.10") == -0.1
+    assert read_number(10**400) == 1e10
+    assert read_number(-(10**400)) == -1e10
+
+
+def test_moments_keep_every_microsecond() -> None:
+    told = datetime(2026, 5, 1, 8, 0, 0, 123456, UTC)
+    assert read_moment("2026-05-01T10:00:00.123456+02:00") == told
+    assert read_moment("2026-05-01 08:00:00.123456789z") == told
+    assert read_moment("2026-05-01T08:00:00.123456") == told
+
+
+def test_tables_have_the_contracts_columns_and_types() -> None:
+    line = Transaction.model_validate(buy(quantity=2)["transactions"][0])
+    table = lay_out("transactions", [("7", line)])
+    assert table.column_names[:4] == ["customer_id", "order_id", "ordered_at", "amount"]
+    assert str(table.schema.field("ordered_at").type) == "timestamp[us, tz=UTC]"
+    assert table["quantity"].to_pylist() == [2.0]
+    assert str(table.schema.field("currency").type) == "string"
+    assert table["currency"].null_count == 1
+    assert lay_out("interactions", []).num_rows == 0
+
+
+def test_bundles_are_read_from_a_folder(tmp_path: Path) -> None:
+    loaded = load_bundles(make_bundles(tmp_path))
+    assert {t: b.version for t, b in loaded.items()} == {"churn": "3", "next_purchase": "7"}
