@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo"
 SHOP = HOME / "shop"
@@ -127,23 +129,33 @@ def score_one(port: int) -> None:
 
 
 def make_request() -> dict[str, Any]:
-    """Return a question about one customer with four orders, with all its rows."""
-    import polars as pl
-
-    lines = pl.read_parquet(SHOP / "transactions.parquet").sort("ordered_at")
-    orders = lines.group_by("customer_id").agg(n=pl.col("order_id").n_unique())
-    customer = orders.filter(pl.col("n") == 4).sort("customer_id")["customer_id"][0]
-    columns = ("order_id", "ordered_at", "product_id", "quantity", "amount")
-    own = lines.filter(pl.col("customer_id") == customer).select(columns)
-    rows = own.with_columns(pl.col("ordered_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dicts()
-    record = {"record_id": "r1", "customer_id": customer, "transactions": rows}
+    """Return a question about a customer of three orders, with all the rows there are of it."""
+    lines = read_rows("transactions", "ordered_at")
+    acts = read_rows("interactions", "occurred_at")
+    orders = lines.group_by("customer_id").agg(orders=pl.col("order_id").n_unique())
+    sizes = acts.group_by("customer_id").agg(acts=pl.len()).join(orders, on="customer_id")
+    few = sizes.filter(pl.col("orders") == 3, pl.col("acts") >= 2).sort("acts", "customer_id")
+    customer = few["customer_id"][0]
+    own = {
+        "transactions": ("order_id", "ordered_at", "product_id", "quantity", "amount", "discount"),
+        "interactions": ("kind", "occurred_at", "initiated_by"),
+    }
+    rows = {
+        name: table.filter(pl.col("customer_id") == customer).select(own[name]).to_dicts()
+        for name, table in (("transactions", lines), ("interactions", acts))
+    }
+    record = {"record_id": "r1", "customer_id": customer, **rows}
     return {"as_of": f"{AS_OF}T00:00:00Z", "records": [record]}
+
+
+def read_rows(table: str, at: str) -> pl.DataFrame:
+    """Return a table of the shop in order of time, its times as text."""
+    rows = pl.read_parquet(SHOP / f"{table}.parquet").sort(at)
+    return rows.with_columns(pl.col(at).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"))
 
 
 def show_batch() -> None:
     """Print the first rows of the batch file."""
-    import polars as pl
-
     answers = pl.read_parquet(ANSWERS).select(
         "customer_id", "stage", "churn_probability", "churn_band",
         "next_purchase_probability", "expected_next_order_date",
