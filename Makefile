@@ -40,9 +40,9 @@ serve: install ## answer over HTTP with the newest Bento, on 127.0.0.1:3000
 	$(BIN)/patron serve
 
 bench: install ## run the benchmarks and print their tables
-	$(BIN)/python benchmarks/shop.py
-	$(BIN)/python benchmarks/features.py
-	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python -P benchmarks/shop.py
+	$(BIN)/python -P benchmarks/features.py
+	$(BIN)/python -P benchmarks/quality.py
 
 lock: install ## write requirements/*.txt anew, with hashes
 	$(COMPILE) pyproject.toml --extra train --extra serve --extra dev -o requirements/dev.txt

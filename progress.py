@@ -17,7 +17,9 @@ from rich.progress import (
 @contextmanager
 def show_progress(about: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function that moves a bar to `done` of `total`."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # a log needs no bars
+    with Progress(console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task(about, total=None)
 
         def move(done: int, total: int) -> None:
@@ -32,7 +34,8 @@ def show_steps(total: int | None = None) -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True)
     text = (SpinnerColumn(), TextColumn("{task.description}"))
     columns = (*text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    quiet = not console.is_terminal  # a log needs no bars
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("", total=total, completed=-1)
 
         def tell(step: str) -> None:

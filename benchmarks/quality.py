@@ -1,6 +1,6 @@
-"""How good the probabilities are on Online Retail II, beside the baselines: docs/quality.md's table.
+"""How good the probabilities are on real shops, beside the baselines: docs/quality.md's tables.
 
-Run: .venv/bin/python benchmarks/quality.py [--write]   (needs ../shared/data; about 2 minutes)
+Run: .venv/bin/python -P benchmarks/quality.py [--write]   (needs ../shared/data; about 2 minutes)
 """
 
 import argparse

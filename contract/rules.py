@@ -6,7 +6,8 @@ from typing import Literal
 
 import narwhals.stable.v2 as nw
 
-from contract.tables import TABLES, Layout
+from contract.columns import TABLES
+from contract.tables import Layout
 
 Severity = Literal["error", "warning", "info"]
 

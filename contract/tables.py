@@ -1,100 +1,16 @@
-"""The tables that come in: columns, types, and where a shop keeps them under which names."""
+"""The tables of a shop: where it keeps them, and under which names of its own."""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contract.columns import TABLES
 from contract.errors import TablesError
 from contract.presets import PRESETS
-
-Kind = Literal["text", "number", "time"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the contract: a time becomes microseconds UTC, named `<column>_us`."""
-
-    name: str
-    kind: Kind = "text"
-    required: bool = False
-
-    @property
-    def typed_name(self) -> str:
-        """The name the column has once it is typed."""
-        return f"{self.name}_us" if self.kind == "time" else self.name
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the contract."""
-
-    name: str
-    columns: tuple[Column, ...]
-    required: bool = False
-
-    @property
-    def must_have(self) -> tuple[str, ...]:
-        """The names of the columns without which the table means nothing."""
-        return tuple(c.name for c in self.columns if c.required)
-
-
-TABLES: Mapping[str, Table] = {
-    t.name: t
-    for t in (
-        Table(
-            "transactions",
-            (
-                Column("customer_id", required=True),
-                Column("order_id", required=True),
-                Column("ordered_at", "time", required=True),
-                Column("amount", "number", required=True),
-                Column("product_id"),
-                Column("quantity", "number"),
-                Column("unit_price", "number"),
-                Column("discount", "number"),
-                Column("channel"),
-                Column("currency"),
-            ),
-            required=True,
-        ),
-        Table(
-            "products",
-            (
-                Column("product_id", required=True),
-                Column("category"),
-                Column("brand"),
-                Column("name"),
-                Column("price", "number"),
-                Column("cost", "number"),
-            ),
-        ),
-        Table(
-            "customers",
-            (
-                Column("customer_id", required=True),
-                Column("since", "time"),
-                Column("country"),
-                Column("kind"),
-                Column("valid_from", "time"),
-            ),
-        ),
-        Table(
-            "interactions",
-            (
-                Column("customer_id", required=True),
-                Column("occurred_at", "time", required=True),
-                Column("kind", required=True),
-                Column("channel"),
-                Column("value", "number"),
-                Column("initiated_by"),
-            ),
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from contract.columns import TABLES, Column
 from contract.errors import TablesError
 from contract.moments import as_micros
-from contract.tables import TABLES, Column, Layout, SqlTable, Tables, find_columns
+from contract.tables import Layout, SqlTable, Tables, find_columns
 from features import on_duckdb, on_polars
 
 ENGINES: Mapping[str, Any] = {"polars": on_polars, "duckdb": on_duckdb}

@@ -34,9 +34,9 @@ def orders(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
     Whether an order is the last one before a moment is told by when the next one began.
     """
     parts = past(_order_parts(frames.transactions), moments)
-    unfinished = nw.col("next_us").is_null() | (nw.col("next_us") >= nw.col(AS_OF))
+    none_after = nw.col("next_us").is_null() | (nw.col("next_us") >= nw.col(AS_OF))
     return (
-        parts.with_columns(is_last=unfinished.cast(nw.Int64))
+        parts.with_columns(is_last=(nw.col("begins") & none_after).cast(nw.Int64))
         .group_by(*KEYS, "order_id")
         .agg(
             nw.col("days_ago", "gap", "is_last").max(),

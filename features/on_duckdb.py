@@ -8,8 +8,9 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
+from contract.columns import Column
 from contract.errors import TablesError
-from contract.tables import Column, Layout
+from contract.tables import Layout
 
 _TYPES = {"text": "VARCHAR", "number": "DOUBLE", "time": "BIGINT"}
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"

@@ -6,8 +6,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from contract.columns import Column
 from contract.errors import TablesError
-from contract.tables import Column, Layout
+from contract.tables import Layout
 
 # ISO 8601 as shops write it: with or without a time, a zone, seconds, fractions of them.
 _WITH_ZONE = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")

@@ -8,8 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from contract.answers import flat_schema
+from contract.columns import TABLES
 from contract.settings import Settings
-from contract.tables import TABLES, Layout
+from contract.tables import Layout
 from features.dictionary import FEATURES, describe
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from contract.tables import TABLES
+from contract.columns import TABLES
 from serving.routes.problems import RefusalError
 
 LARGEST = 1e9

@@ -54,7 +54,7 @@ def test_hashes_are_left_out_of_pinned_versions() -> None:
         "bentoml==1.4.39 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
         "    # via patron\n"
         'uvloop==0.22.1 ; sys_platform != "win32" --hash=sha256:cc\n'
-        "--index-url https://example.org/simple\n"
+        "--no-binary :all:\n"
         "numpy==2.4.6\n"
     )
     pinned = ["bentoml==1.4.39", 'uvloop==0.22.1 ; sys_platform != "win32"', "numpy==2.4.6"]

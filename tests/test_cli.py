@@ -1,0 +1,180 @@
+"""The front door: what is printed, which status it ends with, and that bad input gets one line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+PATRON = Path(sys.executable).with_name("patron")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATRON_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def write_orders(folder, **columns):
+    folder.mkdir(exist_ok=True)
+    rows = {
+        "customer_id": ["a", "a", "b"],
+        "order_id": ["1", "2", "3"],
+        "ordered_at": ["2026-01-05", "2026-03-05", "2026-02-01T10:00:00Z"],
+        "amount": ["10.0", "20.0", "-5"],
+    }
+    pl.DataFrame({**rows, **columns}).write_csv(folder / "transactions.csv")
+    return str(folder)
+
+
+def refuse(capsys, *words):
+    status = cli.main(list(words))
+    told = capsys.readouterr()
+    assert status == 1
+    assert told.err.startswith("patron: ") and told.err.count("\n") == 1
+    return told.err.removeprefix("patron: ").strip()
+
+
+def test_a_missing_column_is_told_with_what_there_is_and_how_to_map_it(home, capsys):
+    folder = home / "shop"
+    folder.mkdir()
+    (folder / "transactions.csv").write_text(
+        "customer_id,order_id,ordered_at,total\na,1,2026-01-05,10\n"
+    )
+    for verb in (["check"], ["train", "--as-of", "2026-06-01"]):
+        assert refuse(capsys, verb[0], str(folder), *verb[1:]) == (
+            "transactions has no column 'amount'; it has customer_id, order_id, ordered_at, total."
+            ' Map it: columns.transactions.amount = "total"'
+        )
+    (folder / "tables.toml").write_text('columns.transactions.amount = "total"\n')
+    assert cli.main(["check", str(folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["check", "nowhere"], "There is no folder or file nowhere."),
+        (["check", "SHOP", "--preset", "shopify"], "There is no preset 'shopify'."),
+        (["check", "sqlite:///nowhere/shop.db"], "The sqlite database cannot be read"),
+        (["check", "oracle+nothing://scott:tiger@db/x"], "database cannot be read"),
+        (["features", "SHOP", "--as-of", "yesterday", "--out", "f.csv"], "'yesterday' is no date."),
+        (["features", "SHOP"], "features needs TABLES, --as-of and --out."),
+        (["features", "SHOP", "--as-of", "2026-06-01", "--out", "f.xlsx"], "f.xlsx is neither"),
+        (["train", "SHOP", "--as-of", "2026-06-01", "--target", "leaving"], "no target 'leaving'"),
+        (["train", "SHOP", "--as-of", "2026-06-01", "--horizon", "0"], "0 days is not ahead"),
+        (["train", "SHOP", "--as-of", "2026-06-01"], "147 days of orders before 2026-06-01"),
+        (["train", "SHOP", "--as-of", "2020-06-01"], "There is no order before as_of."),
+        (["promote"], "There is no challenger to promote."),
+        (["promote", "--target", "churn"], "patron-churn has no challenger."),
+        (["score", "SHOP", "--as-of", "2026-06-01", "--out", "a.parquet"], "No model has been"),
+        (["build"], "No model has been promoted."),
+        (["serve"], "There is no Bento of patron"),
+        (["shop", "--customers", "0", "--out", "x"], "0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_line_and_status_1(home, capsys, words, told):
+    shop = write_orders(home / "shop")
+    message = refuse(capsys, *(shop if word == "SHOP" else word for word in words))
+    assert told in message
+    assert "tiger" not in message
+
+
+def test_a_variable_that_patron_does_not_know_is_refused(home, capsys, monkeypatch):
+    monkeypatch.setenv("PATRON_HOEM", "/x")
+    message = refuse(capsys, "promote")
+    assert message.startswith("The environment sets PATRON_HOEM, which Patron does not know.")
+    assert "PATRON_HOME" in message
+
+
+def test_a_broken_file_is_refused_without_a_traceback(home, capsys):
+    folder = home / "broken"
+    folder.mkdir()
+    (folder / "transactions.parquet").write_bytes(b"PAR1 not really PAR1")
+    for engine in ("polars", "duckdb"):
+        told = refuse(capsys, "check", str(folder), "--engine", engine)
+        assert "transactions.parquet cannot be read as parquet" in told
+
+
+def test_check_ends_with_status_1_when_training_would_be_wrong(home, capsys):
+    folder = write_orders(home / "two", currency=["EUR", "GBP", "EUR"])
+    assert cli.main(["check", folder, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    errors = [f for f in told["findings"] if f["severity"] == "error"]
+    assert not told["trainable"]
+    assert [(e["rule"], e["column"], e["rows"]) for e in errors] == [
+        ("many_currencies", "currency", 2)
+    ]
+    assert cli.main(["check", folder]) == 1
+    assert "Training would be wrong: see the errors." in capsys.readouterr().out
+
+
+def test_check_counts_what_is_there_and_ends_with_status_0(home, capsys):
+    assert cli.main(["check", write_orders(home / "one"), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert (summary["customers"], summary["orders"], summary["days"]) == (1, 2, 59)
+    assert (summary["first_order"], summary["last_order"]) == ("2026-01-05", "2026-03-05")
+
+
+def test_features_are_written_for_each_moment(home, capsys):
+    out = home / "features.csv"
+    moments = ["--as-of", "2026-02-01", "--as-of", "2026-04-01T00:00:00+02:00"]
+    words = ["features", write_orders(home / "s"), *moments, "--out", str(out)]
+    assert cli.main(words) == 0
+    rows = pl.read_csv(out).select("customer_id", "as_of", "orders_ever").rows()
+    assert [(c, m[:16], n) for c, m, n in rows] == [
+        ("a", "2026-02-01 00:00", 1.0),
+        ("a", "2026-03-31 22:00", 2.0),
+        ("b", "2026-03-31 22:00", 0.0),
+    ]
+
+
+def test_describe_prints_the_dictionary(capsys):
+    assert cli.main(["features", "--describe"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    lateness = next(e for e in entries if e["name"] == "lateness")
+    assert lateness["missing"] == "null until the second"
+    assert lateness["made_of"] == "days_since_order, mean_gap"
+
+
+def test_words_that_are_not_understood_end_with_status_2():
+    told = subprocess.run([PATRON, "scroe"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "invalid choice: 'scroe'" in told.stderr
+
+
+def test_mlflow_that_does_not_answer_is_told(home, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert "MLflow does not answer at the http address given" in refuse(capsys, "promote")
+
+
+def test_mlproject_retrains_through_mlflow(home, small_shop):
+    words = [
+        "run",
+        str(ROOT),
+        "-e",
+        "train",
+        "-P",
+        f"tables={small_shop}",
+        "-P",
+        "as_of=2026-11-01",
+    ]
+    path = f"{PATRON.parent}{os.pathsep}{os.environ['PATH']}"
+    told = subprocess.run(
+        [PATRON.with_name("mlflow"), *words, "--env-manager", "local"],
+        cwd=home,
+        env={**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{home}/runs.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "registered: patron-churn version 1, challenger" in told.stdout
