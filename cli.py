@@ -179,13 +179,16 @@ def promote_targets(arguments: Arguments, settings: Settings) -> int:
     """Make each challenger its target's champion."""
     from contract.registry import CHALLENGER, open_registry
 
-    registry = open_registry(settings)
-    targets = arguments.target or registry.list_targets(CHALLENGER)
-    if not targets:
+    with show_steps(2) as tell:
+        tell("opening MLflow")
+        registry = open_registry(settings)
+        targets = arguments.target or registry.list_targets(CHALLENGER)
+        tell("promoting")
+        versions = [registry.promote(target) for target in targets]
+    if not versions:
         raise PatronError("There is no challenger to promote.", "Run patron train first.")
-    for target in targets:
-        version = registry.promote(target)
-        print(f"patron-{target} version {version.number} is champion.")
+    for version in versions:
+        print(f"patron-{version.target} version {version.number} is champion.")
     return OK
 
 

@@ -28,7 +28,7 @@ def read_moment(text: str) -> datetime:
     """Return the moment a person wrote: a date (midnight UTC) or a time, in ISO 8601."""
     try:
         return as_utc(datetime.fromisoformat(text))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise MomentError(
             f"{text!r} is no date.", "Write it as 2026-11-21 or 2026-11-21T08:00:00+01:00."
         ) from error

@@ -49,7 +49,8 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Return the settings from the environment; an unknown PATRON_ name is refused."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    fields = Settings.model_fields.items()
+    known = {f"{PREFIX}{name.upper()}" for name, f in fields if not f.validation_alias}
     unknown = sorted(n for n in os.environ if n.startswith(PREFIX) and n not in known)
     if unknown:
         raise SettingsError(

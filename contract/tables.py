@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from contract.columns import TABLES
 from contract.errors import TablesError
@@ -34,6 +35,15 @@ class Layout(BaseModel):
     columns: dict[str, dict[str, str]] = Field({}, description="Our column name = the shop's.")
     timezone: str = Field("UTC", description="Zone of times that come without an offset.")
     non_goods: tuple[str, ...] = Field((), description="Product ids that are no goods: postage …")
+
+    @field_validator("timezone")
+    @classmethod
+    def _refuse_unknown_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name
 
 
 @dataclass(frozen=True)

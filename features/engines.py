@@ -62,7 +62,7 @@ def read_tables(tables: Tables, engine: str, keep_text: bool = False) -> dict[st
     opened = {}
     for name, table in TABLES.items():
         source = tables.sources.get(name)
-        native = None if source is None else _engine(engine).read(_fetch(source))
+        native = None if source is None else _read(name, source, engine)
         if native is None and table.required:
             raise TablesError(f"There is no table {name}.", "It is the one table Patron needs.")
         found = [] if native is None else list(nw.from_native(native).collect_schema())
@@ -93,6 +93,17 @@ def _engine(name: str) -> Any:
     return ENGINES[name]
 
 
+def _read(name: str, source: Any, engine: str) -> Any:
+    engine_module, fetched = _engine(engine), _fetch(source)
+    try:
+        return engine_module.read(fetched)
+    except (TypeError, ValueError) as error:
+        raise TablesError(
+            f"The frame of {name} cannot be read: {error}.",
+            "Give a Polars, pandas or Arrow frame, each column of one type.",
+        ) from error
+
+
 def _fetch(source: Any) -> Any:
     """Return what an engine can read: a file as it is, a SQL table as an Arrow table."""
     if not isinstance(source, SqlTable):
@@ -101,10 +112,12 @@ def _fetch(source: Any) -> Any:
 
     try:
         database = sql.create_engine(source.url)
-        if not sql.inspect(database).has_table(source.name):
-            return None
-        return _read_sql(database, source.name)
-    except (sql.exc.SQLAlchemyError, ImportError) as error:
+        try:
+            found = sql.inspect(database).has_table(source.name)
+            return _read_sql(database, source.name) if found else None
+        finally:
+            database.dispose()
+    except (sql.exc.SQLAlchemyError, ImportError, ValueError) as error:
         where = source.url.partition("://")[0]
         raise TablesError(
             f"The {where} database cannot be read ({type(error).__name__}).",

@@ -11,10 +11,20 @@ import pyarrow as pa
 from contract.columns import Column
 from contract.errors import TablesError
 from contract.tables import Layout
+from features.forms import NAIVE, NUMBER, ZONED
 
 _TYPES = {"text": "VARCHAR", "number": "DOUBLE", "time": "BIGINT"}
-_ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
-_ISO_ZONE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$"
+
+# Told, not guessed from the first rows.
+_CSV: dict[str, Any] = {
+    "all_varchar": True,
+    "header": True,
+    "delimiter": ",",
+    "quotechar": '"',
+    "escapechar": '"',
+    "comment": "",
+    "skiprows": 0,
+}
 
 
 @cache
@@ -35,7 +45,7 @@ def read(source: Any) -> duckdb.DuckDBPyRelation | None:
                 nw.from_native(source).lazy().collect("pyarrow").to_native()
             )
         if source.suffix == ".csv":
-            return _connection().read_csv(str(source), all_varchar=True, header=True)
+            return _connection().read_csv(str(source), **_CSV)
         return _connection().read_parquet(str(source))
     except duckdb.Error as error:
         raise TablesError(
@@ -76,28 +86,38 @@ def _typed(column: Column, theirs: str | None, given: dict[str, str], timezone: 
         return f"NULL::{_TYPES[column.kind]}"
     values, kind = _quote(theirs), given[theirs]
     if column.kind == "text":
-        whole = f"TRY_CAST({values} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else values
-        return f"NULLIF({whole}::VARCHAR, '')"
+        whole = f"TRY_CAST({values} AS BIGINT)"
+        if kind in ("DOUBLE", "FLOAT"):
+            return f"CASE WHEN {whole} = {values} THEN {whole}::VARCHAR END"
+        return f"NULLIF({values}::VARCHAR, '')"
     if column.kind == "number":
         number = f"TRY_CAST({values} AS DOUBLE)"
-        return f"CASE WHEN isfinite({number}) THEN {number} END"
+        written = f" AND regexp_matches({values}, '{NUMBER}')" if kind == "VARCHAR" else ""
+        return f"CASE WHEN isfinite({number}){written} THEN {number} END"
     return _micros(values, kind, timezone)
 
 
 def _micros(values: str, kind: str, timezone: str) -> str:
     zone = "'" + timezone.replace("'", "''") + "'"
     if kind == "VARCHAR":
-        naive = f"epoch_us(timezone({zone}, TRY_CAST({values} AS TIMESTAMP)))"
+        naive = _in_zone(f"TRY_CAST({values} AS TIMESTAMP)", zone)
         aware = f"epoch_us(TRY_CAST({values} AS TIMESTAMPTZ))"
         return (
-            f"CASE WHEN regexp_matches({values}, '{_ISO_ZONE}') THEN {aware} "
-            f"WHEN regexp_matches({values}, '{_ISO}') THEN {naive} END"
+            f"CASE WHEN regexp_matches({values}, '{ZONED}') THEN {aware} "
+            f"WHEN regexp_matches({values}, '{NAIVE}') THEN {naive} END"
         )
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"epoch_us({values})"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return f"epoch_us(timezone({zone}, {values}::TIMESTAMP))"
+        return _in_zone(f"{values}::TIMESTAMP", zone)
     return "NULL::BIGINT"
+
+
+def _in_zone(naive: str, zone: str) -> str:
+    # An hour told twice in autumn is its first: as it was the day before, if the clock agrees.
+    as_before = f"(timezone({zone}, {naive} - INTERVAL 1 DAY) + INTERVAL 1 DAY)"
+    there = f"CASE WHEN timezone({zone}, {as_before}) = {naive} THEN {as_before}"
+    return f"epoch_us({there} ELSE timezone({zone}, {naive}) END)"
 
 
 def _quote(name: str) -> str:

@@ -1,5 +1,6 @@
 """Polars, embedded: read a source and give its columns the contract's names and types."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,23 @@ import polars as pl
 from contract.columns import Column
 from contract.errors import TablesError
 from contract.tables import Layout
+from features.forms import NAIVE, NUMBER, ZONED
 
-# ISO 8601 as shops write it: with or without a time, a zone, seconds, fractions of them.
-_WITH_ZONE = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
 _WITHOUT = tuple(f"%Y-%m-%d{gap}{time}" for gap in ("T", " ") for time in ("%H:%M:%S%.f", "%H:%M"))
+_WITH_ZONE = tuple(f"{form}%#z" for form in _WITHOUT)
 
 
 def read(source: Any) -> pl.LazyFrame | None:
     """Return a Parquet file, CSV file or frame as a lazy Polars frame."""
     if source is None:
         return None
+    if isinstance(source, pl.LazyFrame):
+        return source
     if not isinstance(source, Path):
         return nw.from_native(source).lazy(backend="polars").to_native()  # type: ignore[no-any-return]
     try:
-        if source.suffix == ".csv":
-            return pl.scan_csv(source, infer_schema=False).with_columns()
-        frame = pl.scan_parquet(source)
+        scan = partial(pl.scan_csv, infer_schema=False)
+        frame = (scan if source.suffix == ".csv" else pl.scan_parquet)(source)
         frame.collect_schema()
         return frame
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -69,21 +71,28 @@ def _typed(column: Column, theirs: str | None, schema: pl.Schema, timezone: str)
 
 def _text(values: pl.Expr, given: pl.DataType) -> pl.Expr:
     # An id that a missing value turned into 13085.0 on its way is 13085 still.
-    whole = values.cast(pl.Int64, strict=False) if given.is_float() else values
-    text = whole.cast(pl.String)
+    if given.is_float():
+        whole = values.cast(pl.Int64, strict=False)
+        return pl.when(whole == values).then(whole.cast(pl.String))
+    text = values.cast(pl.String)
     return pl.when(text != "").then(text)
 
 
-def _number(values: pl.Expr, _given: pl.DataType) -> pl.Expr:
+def _number(values: pl.Expr, given: pl.DataType) -> pl.Expr:
+    if given.is_temporal():
+        return pl.lit(None, dtype=pl.Float64)
+    if given == pl.String:
+        values = pl.when(values.str.contains(NUMBER)).then(values.str.strip_chars(" "))
     number = values.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)
 
 
 def _micros(values: pl.Expr, given: pl.DataType, timezone: str) -> pl.Expr:
     if given == pl.String:
-        aware = [values.str.to_datetime(f, time_unit="us", strict=False) for f in _WITH_ZONE]
-        naive = [values.str.to_datetime(f, time_unit="us", strict=False) for f in _WITHOUT]
-        date = values.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+        zoned, plain = (pl.when(values.str.contains(f)).then(values) for f in (ZONED, NAIVE))
+        aware = [zoned.str.to_datetime(f, time_unit="us", strict=False) for f in _WITH_ZONE]
+        naive = [plain.str.to_datetime(f, time_unit="us", strict=False) for f in _WITHOUT]
+        date = plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
         told = [a.dt.convert_time_zone("UTC") for a in aware]
         return pl.coalesce(*told, *(_in_zone(n, timezone) for n in (*naive, date))).dt.epoch("us")
     if given == pl.Date:
@@ -95,9 +104,12 @@ def _micros(values: pl.Expr, given: pl.DataType, timezone: str) -> pl.Expr:
 
 
 def _in_zone(naive: pl.Expr, timezone: str) -> pl.Expr:
-    # An hour told twice in autumn is its first; one that spring skips is read an hour later.
-    there = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    later = (naive + pl.duration(hours=1)).dt.replace_time_zone(
-        timezone, ambiguous="earliest", non_existent="null"
+    # An hour told twice in autumn is its first; one that spring skips is told as the day before.
+    day = pl.duration(days=1)
+    there, as_before = (
+        n.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+        for n in (naive, naive - day)
     )
-    return pl.coalesce(there, later).dt.convert_time_zone("UTC")
+    return pl.coalesce(
+        there.dt.convert_time_zone("UTC"), as_before.dt.convert_time_zone("UTC") + day
+    )

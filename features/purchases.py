@@ -4,7 +4,6 @@ import narwhals.stable.v2 as nw
 
 from features.events import Events
 from features.verbs import (
-    HUNDREDTH,
     count,
     mean,
     or_zero,
@@ -62,7 +61,7 @@ def mean_order_value(orders: Events) -> nw.Expr:
 
 def order_value_spread(orders: Events) -> nw.Expr:
     """Standard deviation of money per order; null until the second."""
-    return spread(orders.amount, steps=HUNDREDTH)
+    return spread(orders.amount)
 
 
 def largest_order_value(orders: Events) -> nw.Expr:

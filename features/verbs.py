@@ -1,7 +1,7 @@
 """The words that features are made of.
 
-Sums are taken over whole numbers (millionths, or hundredths for squares of money), because whole
-numbers add up to the same total in any order: one customer alone then equals the batch to the bit.
+Sums are taken over whole numbers (millionths), because whole numbers add up to the same total in
+any order: one customer alone then equals the batch to the bit.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 MILLIONTH = 1e6
-HUNDREDTH = 1e2
 TWO_TO_32 = 2.0**32  # a power of two, by which engines multiply and divide without rounding
 
 Definition = Callable[..., nw.Expr]
@@ -21,22 +20,22 @@ def count(condition: nw.Expr) -> nw.Expr:
     return condition.fill_null(False).cast(nw.Int64).sum().cast(nw.Float64)
 
 
-def total(quantity: nw.Expr, where: nw.Expr | None = None, steps: float = MILLIONTH) -> nw.Expr:
-    """Return the exact sum, in units of 1/`steps`; the sum of nothing is 0."""
+def total(quantity: nw.Expr, where: nw.Expr | None = None) -> nw.Expr:
+    """Return the exact sum, to a millionth; the sum of nothing is 0."""
     # Not round(): engines differ on halves.
-    whole = (quantity * steps + 0.5).floor().cast(nw.Int64).fill_null(0)
+    whole = (quantity * MILLIONTH + 0.5).floor().cast(nw.Int64).fill_null(0)
     if where is not None:
         whole = nw.when(where.fill_null(False)).then(whole).otherwise(nw.lit(0, dtype=nw.Int64))
-    return whole.sum().cast(nw.Float64) / _per_group(steps)
+    return whole.sum().cast(nw.Float64) / _per_group(MILLIONTH)
 
 
-def _total_wide(quantity: nw.Expr, steps: float) -> nw.Expr:
-    """Return the exact sum of what may pass 2^63 steps: high and low digits are added apart."""
-    whole = (quantity * steps + 0.5).floor()
+def _total_wide(quantity: nw.Expr) -> nw.Expr:
+    """Return the exact sum of what may pass 2^63 millionths: its high and low digits apart."""
+    whole = (quantity * MILLIONTH + 0.5).floor()
     high = (whole * (1 / TWO_TO_32)).floor()
     low = whole - high * TWO_TO_32
     sums = [half.cast(nw.Int64).fill_null(0).sum().cast(nw.Float64) for half in (high, low)]
-    return (sums[0] * TWO_TO_32 + sums[1]) / _per_group(steps)
+    return (sums[0] * TWO_TO_32 + sums[1]) / _per_group(MILLIONTH)
 
 
 def _per_group(constant: float) -> nw.Expr:
@@ -54,10 +53,10 @@ def mean(quantity: nw.Expr) -> nw.Expr:
     return ratio(total(quantity), count(~quantity.is_null()))
 
 
-def spread(quantity: nw.Expr, steps: float = MILLIONTH) -> nw.Expr:
+def spread(quantity: nw.Expr) -> nw.Expr:
     """Return the sample standard deviation of what is not null, null below two of them."""
     n = count(~quantity.is_null())
-    squares = _total_wide(quantity * quantity, steps)
+    squares = _total_wide(quantity * quantity)
     variance = ratio(squares - ratio(total(quantity) * total(quantity), n), n - 1)
     return at_least(variance, 0).sqrt()
 

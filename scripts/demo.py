@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo"
@@ -91,7 +92,7 @@ def serving(port: int) -> Iterator[None]:
     log = (HOME / "serve.log").open("w")
     server = subprocess.Popen([PATRON, "serve", "--port", str(port)], stdout=log, stderr=log)
     try:
-        with timed("start serving"):
+        with timed("start serving"), Console(stderr=True).status("starting the service"):
             wait_until_ready(port, server)
         print(f"ready on http://127.0.0.1:{port}; its API is described at /openapi.json")
         yield

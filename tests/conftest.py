@@ -1,41 +1,92 @@
-"""What tests share: an engine, a small invented shop, and what only some machines have."""
+"""What many tests need: both engines, hand-made rows as frames, one small shop, real data."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+import sqlalchemy as sql
 
-import shop
+from contract.tables import Layout, Tables
+from features.compute import compute
+from features.engines import Frames, open_tables
+from shop import Plan, make_shop
 
-ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+Open = Callable[..., Frames]
+Row = dict[str, Any]
 
 
 @pytest.fixture(params=["polars", "duckdb"])
-def engine(request) -> str:
-    return request.param
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def open_frames(engine: str) -> Open:
+    """Lists of rows, or frames, become Frames on the engine: open_frames(transactions=[...])."""
+
+    def open_them(layout: Layout | None = None, **tables: Any) -> Frames:
+        return open_tables(as_tables(layout, **tables), engine)
+
+    return open_them
+
+
+@pytest.fixture
+def customer(open_frames: Open) -> Callable[..., Row]:
+    """The features of the only customer in hand-made tables, as of a day: customer(day, ...)."""
+
+    def compute_one(as_of: datetime, *names: str, **tables: Any) -> Row:
+        rows = compute(open_frames(**tables), as_of, *([names] if names else []))
+        (row,) = rows.collect("polars").to_native().to_dicts()
+        return row
+
+    return compute_one
+
+
+@pytest.fixture
+def moment() -> Callable[..., datetime]:
+    return lambda *parts: datetime(*parts, tzinfo=UTC)
+
+
+@pytest.fixture
+def tables() -> Callable[..., Tables]:
+    return as_tables
+
+
+def as_tables(layout: Layout | None = None, **tables: Any) -> Tables:
+    sources = {
+        name: pl.DataFrame(rows, infer_schema_length=None) if isinstance(rows, list) else rows
+        for name, rows in tables.items()
+    }
+    return Tables(sources, layout or Layout())
 
 
 @pytest.fixture(scope="session")
-def small_shop(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("small-shop")
-    shop.make_shop(folder, shop.Plan(customers=400, months=18, seed=7))
+def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small_shop")
+    make_shop(folder, Plan(customers=400, months=18, seed=7))
     return folder
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.exists():
-        pytest.skip("needs the real shops in ../shared/data")
-    return folder
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs ../shared/data beside the repository")
+    return SHARED_DATA
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    import sqlalchemy as sql
-
+    database = sql.create_engine(POSTGRES, connect_args={"connect_timeout": 2})
     try:
-        sql.create_engine(POSTGRES).connect().close()
-    except sql.exc.OperationalError:
-        pytest.skip("needs PostgreSQL on 127.0.0.1:5432")
-    return POSTGRES
+        with database.connect():
+            return POSTGRES
+    except sql.exc.SQLAlchemyError:
+        pytest.skip("needs PostgreSQL on 127.0.0.1:5432, user postgres")
+    finally:
+        database.dispose()
