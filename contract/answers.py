@@ -12,6 +12,7 @@ Stage = Literal["active", "lapsed", "prospect"]
 Rung = Literal["full_model", "prior"]
 
 HIGH, MEDIUM = 80, 40
+ACTIVE_DAYS = 365
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -59,7 +60,9 @@ class Answer(_Answered):
 
     customer_id: str
     as_of: datetime
-    stage: Stage = Field(description="active: ordered within 365 days; lapsed; prospect: never.")
+    stage: Stage = Field(
+        description=f"active: ordered within {ACTIVE_DAYS} days; lapsed; prospect: never."
+    )
     churn: Churn | None = None
     next_purchase: NextPurchase | None = None
     warnings: tuple[str, ...] = ()

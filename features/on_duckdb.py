@@ -106,6 +106,11 @@ def _micros(values: str, kind: str, timezone: str) -> str:
             f"CASE WHEN regexp_matches({values}, '{ZONED}') THEN {aware} "
             f"WHEN regexp_matches({values}, '{NAIVE}') THEN {naive} END"
         )
+    whole = f"epoch_ns({values}) // 1000"  # a cast would round up, beyond the moment
+    if kind == "TIMESTAMPTZ_NS":
+        return whole
+    if kind == "TIMESTAMP_NS":
+        return _in_zone(f"make_timestamp({whole})", zone)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"epoch_us({values})"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):

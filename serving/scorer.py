@@ -10,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contract.answers import HIGH, MEDIUM, flat_schema
+from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM, flat_schema
 from contract.bundle import Bundle
+from contract.errors import BundleError
 from contract.models import Numbers
 from contract.moments import as_utc
 from contract.tables import Layout
 from features.compute import compute
+from features.dictionary import FEATURES, fingerprint
 from features.engines import Frames
 
-ACTIVE_DAYS = 365
 FAR_DAYS = 1825  # a date further off than five years says no more than "not soon"
 
 Flat = dict[str, Any]
@@ -29,6 +30,16 @@ class Scorer:
     """The bundles that answer; immutable, so that an answer is always by one whole set."""
 
     bundles: Mapping[str, Bundle]
+
+    def __post_init__(self) -> None:
+        """Refuse a bundle whose features mean something else here than when it was trained."""
+        for bundle in self.bundles.values():
+            known = set(bundle.reads) <= set(FEATURES)
+            if not known or fingerprint(bundle.manifest.inputs) != bundle.manifest.dictionary:
+                raise BundleError(
+                    f"The model of {bundle.target} was trained on other features than these.",
+                    "Train it anew with this version of Patron, or serve it with its own.",
+                )
 
     def reads(self) -> tuple[str, ...]:
         """Return every feature that some bundle reads."""

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from contract.answers import ACTIVE_DAYS
 from contract.bundle import Priors
 from contract.models import Columns, Numbers
 from contract.moments import as_micros
@@ -93,7 +94,7 @@ def observe_priors(frames: Frames, target: Target, moment: datetime) -> Priors:
     joined = silence.join(find_outcomes(frames, target, [moment]), on=list(KEYS), how="left")
     seen = joined.select("days_since_order", OUTCOME).collect("pyarrow").to_native().to_pandas()
     never = seen["days_since_order"].isna()
-    lapsed = _smooth(seen.loc[seen["days_since_order"] > 365, OUTCOME])
+    lapsed = _smooth(seen.loc[seen["days_since_order"] > ACTIVE_DAYS, OUTCOME])
     prospects = seen.loc[never, OUTCOME]
     return Priors(lapsed=lapsed, prospect=_smooth(prospects) if len(prospects) else lapsed)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 
+from contract.answers import ACTIVE_DAYS
 from contract.bundle import Eligible
 from contract.errors import HistoryError
 from features.events import Events
@@ -13,7 +14,7 @@ from features.verbs import count
 
 Definition = Callable[[Events], nw.Expr]
 
-ACTIVE = Eligible(feature="days_since_order", at_most=365)
+ACTIVE = Eligible(feature="days_since_order", at_most=ACTIVE_DAYS)
 HAS_ORDERED = Eligible(feature="days_since_order")
 
 

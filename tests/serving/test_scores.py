@@ -7,21 +7,15 @@ from typing import Any
 
 import pytest
 
-from contract.bundle import load_bundles
 from serving.requests import lay_out, read_json, read_moment, read_number
 from serving.routes.problems import RefusalError
 from serving.routes.records import Transaction
 from serving.routes.scores import Scores, answer
 from serving.scorer import Scorer
-from tests.serving.bundles import PRIORS, make_bundles
+from tests.serving.bundles import PRIORS
 from tests.serving.malformed import BODIES
 
 AS_OF = "2026-06-01T00:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
-    return Scorer(load_bundles(make_bundles(tmp_path_factory.mktemp("bundles"))))
 
 
 def ask(scorer: Scorer, *records: dict[str, Any], **more: Any) -> Scores:
