@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from contract.bundle import load_bundles
 from serving.requests import lay_out, read_json, read_moment, read_number
 from serving.routes.problems import RefusalError
 from serving.routes.records import Transaction
 from serving.routes.scores import Scores, answer
 from serving.scorer import Scorer
-from tests.serving.bundles import PRIORS
+from tests.serving.bundles import PRIORS, make_bundles
 from tests.serving.malformed import BODIES
 
 AS_OF = "2026-06-01T00:00:00Z"
