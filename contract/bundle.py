@@ -4,77 +4,20 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from contract.errors import BundleError
+from contract.manifest import FORMAT, Manifest
 from contract.models import Columns, Logistic, Model, Numbers, load_logistic, load_model
 
-FORMAT = 1
 MANIFEST = "manifest.json"
-
-
-class Eligible(BaseModel):
-    """Whom a target speaks of: customers whose feature is known, and not above a limit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    feature: str
-    at_most: float | None = None
-
-    def holds(self, columns: Columns) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Return, for each row, whether the customer is eligible."""
-        known = columns[self.feature]
-        limit = np.inf if self.at_most is None else self.at_most
-        with np.errstate(invalid="ignore"):
-            return np.asarray(known <= limit)
-
-
-class Calibration(BaseModel):
-    """What turns log-odds beyond the base rate into probabilities that came true."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-
-class Priors(BaseModel):
-    """The share of outcomes among those the model does not speak of, when last observed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lapsed: float
-    prospect: float
-
-
-class Manifest(BaseModel):
-    """All of a bundle but the model's own numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int = FORMAT
-    target: str
-    meaning: str
-    horizon_days: int
-    family: str
-    as_of: datetime
-    inputs: tuple[str, ...]
-    eligible: Eligible
-    base_rate: float
-    calibration: Calibration
-    priors: Priors
-    non_goods: tuple[str, ...] = ()
-    percentiles: tuple[float, ...]
-    pace: float
-    metrics: dict[str, float]
-    dictionary: str
-    files: dict[str, str] = {}
+MODEL_FILES = ("trees.ubj", "logistic.json")
+ENTRIES = TypeAdapter(list[dict[str, str]])
 
 
 @dataclass(frozen=True)
@@ -153,12 +96,12 @@ def load_bundle(folder: Path, version: str = "") -> Bundle:
                 f"{name} in the bundle of {manifest.target} is not the file that was registered.",
                 "Download the bundle again, or register it anew.",
             )
-    model_file = next((n for n in manifest.files if n in ("trees.ubj", "logistic.json")), "nothing")
+    model_file = next((n for n in manifest.files if n in MODEL_FILES), "nothing")
     return Bundle(
         manifest=manifest,
         model=load_model(folder / model_file, manifest.inputs),
         baseline=load_logistic(folder / "baseline.json"),
-        entries=json.loads((folder / "dictionary.json").read_text("utf-8")),
+        entries=_read_entries(folder / "dictionary.json"),
         sha256=_sha256(folder / MANIFEST),
         version=version,
     )
@@ -173,6 +116,13 @@ def load_bundles(folder: Path) -> dict[str, Bundle]:
             f"There is no model in {folder}.", "Train and promote one: patron train, promote."
         )
     return bundles
+
+
+def _read_entries(file: Path) -> list[dict[str, str]]:
+    try:
+        return ENTRIES.validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{file.name} holds no dictionary.", "Register it anew.") from error
 
 
 def _read_manifest(folder: Path) -> Manifest:

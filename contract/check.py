@@ -49,8 +49,8 @@ def summarise(frames: Mapping[str, nw.LazyFrame]) -> dict[str, Any]:
     span = 0 if None in days else (found["last"] - found["first"]) // 86_400_000_000
     return {
         **{f"{name}_rows": int(length) for name, length in lengths.items()},
-        "customers": int(found["customers"]),
-        "orders": int(found["orders"]),
+        "customers": int(found["customers"] or 0),
+        "orders": int(found["orders"] or 0),
         "first_order": days[0],
         "last_order": days[1],
         "days": int(span),

@@ -110,7 +110,7 @@ def _load_booster(file: Path) -> Any:
     booster = xgboost.Booster()
     try:
         booster.load_model(file)
-    except xgboost.core.XGBoostError as error:
+    except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:
         raise BundleError(f"{file.name} holds no trees.", "Register it anew.") from error
     # One thread: waking others costs more than the trees, and p99 rises a hundredfold.
     booster.set_param({"nthread": 1})

@@ -1,7 +1,7 @@
 """What many tests need: both engines, hand-made rows as frames, one small shop, real data."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ Open = Callable[..., Frames]
 Row = dict[str, Any]
 
 
-@pytest.fixture(params=["polars", "duckdb"])
+@pytest.fixture(params=["polars", "duckdb"], scope="session")
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_frames(engine: str) -> Open:
     """Lists of rows, or frames, become Frames on the engine: open_frames(transactions=[...])."""
 
@@ -36,7 +36,7 @@ def open_frames(engine: str) -> Open:
     return open_them
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def customer(open_frames: Open) -> Callable[..., Row]:
     """The features of the only customer in hand-made tables, as of a day: customer(day, ...)."""
 
@@ -48,12 +48,7 @@ def customer(open_frames: Open) -> Callable[..., Row]:
     return compute_one
 
 
-@pytest.fixture
-def moment() -> Callable[..., datetime]:
-    return lambda *parts: datetime(*parts, tzinfo=UTC)
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables() -> Callable[..., Tables]:
     return as_tables
 

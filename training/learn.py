@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from contract.bundle import Bundle, Manifest
+from contract.bundle import Bundle
 from contract.errors import HistoryError
+from contract.manifest import Manifest
 from contract.models import Numbers
 from contract.moments import as_utc
 from features.dictionary import describe, fingerprint

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from contract.bundle import Calibration, log_odds, logistic
+from contract.bundle import log_odds, logistic
+from contract.manifest import Calibration
 from contract.models import Logistic, Model, Numbers
 from training.calibration import fit_level, fit_slope
 from training.families import Fit

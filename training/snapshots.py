@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from contract.answers import ACTIVE_DAYS
-from contract.bundle import Priors
+from contract.manifest import Priors
 from contract.models import Columns, Numbers
 from contract.moments import as_micros
 from features.compute import compute

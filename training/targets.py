@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import narwhals.stable.v2 as nw
 
 from contract.answers import ACTIVE_DAYS
-from contract.bundle import Eligible
 from contract.errors import HistoryError
+from contract.manifest import Eligible
 from features.events import Events
 from features.verbs import count
 

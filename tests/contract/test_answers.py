@@ -1,0 +1,120 @@
+"""An answer is one thing in two forms: nested for the web, flat for a batch."""
+
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from contract.answers import Answer, Churn, ModelUsed, NextPurchase, flat_schema, nest
+
+AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
+CHURN = Churn(
+    probability=0.31,
+    percentile=72,
+    band="medium",
+    horizon_days=90,
+    baseline=0.35,
+    rung="full_model",
+)
+NEXT = NextPurchase(
+    probability=0.52,
+    percentile=60,
+    horizon_days=30,
+    baseline=0.4,
+    rung="full_model",
+    expected_date=date(2026, 12, 14),
+    earliest=date(2026, 12, 2),
+    latest=date(2027, 1, 20),
+)
+FLAT = {
+    "customer_id": "C-1",
+    "as_of": AS_OF,
+    "stage": "active",
+    "churn_probability": 0.31,
+    "churn_percentile": 72,
+    "churn_band": "medium",
+    "churn_horizon_days": 90,
+    "churn_baseline": 0.35,
+    "churn_rung": "full_model",
+    "next_purchase_probability": 0.52,
+    "next_purchase_percentile": 60,
+    "next_purchase_horizon_days": 30,
+    "next_purchase_baseline": 0.4,
+    "next_purchase_rung": "full_model",
+    "expected_next_order_date": date(2026, 12, 14),
+    "earliest_next_order_date": date(2026, 12, 2),
+    "latest_next_order_date": date(2027, 1, 20),
+    "warnings": "one,two",
+    "model_versions": "churn:3,next_purchase:7",
+}
+WHOLE = Answer(
+    customer_id="C-1",
+    as_of=AS_OF,
+    stage="active",
+    churn=CHURN,
+    next_purchase=NEXT,
+    warnings=("one", "two"),
+)
+
+
+def through_arrow(row):
+    return pa.Table.from_pylist([row], schema=flat_schema()).to_pylist()[0]
+
+
+def test_a_flat_row_has_just_these_columns_in_this_order():
+    assert flat_schema().names == list(FLAT)
+
+
+def test_no_column_has_a_name_that_misleads():
+    assert not {"recency", "frequency", "monetary", "score", "value"} & {*flat_schema().names}
+
+
+def test_columns_have_the_types_of_the_answers_fields():
+    types = {f.name: str(f.type) for f in flat_schema()}
+    assert types["as_of"] == "timestamp[us, tz=UTC]"
+    assert types["churn_probability"] == "double"
+    assert types["churn_percentile"] == "int64"
+    assert types["expected_next_order_date"] == "date32[day]"
+    assert types["warnings"] == types["model_versions"] == types["stage"] == "string"
+
+
+def test_a_flat_row_nests_into_the_answer_it_was_made_of():
+    assert nest(through_arrow(FLAT)) == WHOLE
+
+
+def test_every_number_of_an_answer_is_in_its_flat_row():
+    flat = through_arrow(FLAT)
+    told = nest(flat)
+    for part in (told.churn, told.next_purchase):
+        assert set(part.model_dump().values()) <= set(flat.values())
+
+
+@pytest.mark.parametrize("warnings", ["", None])
+def test_no_warning_is_an_empty_list(warnings):
+    assert nest(through_arrow(FLAT | {"warnings": warnings})).warnings == ()
+
+
+def test_a_target_that_was_not_asked_for_is_absent():
+    asked = {name: v for name, v in FLAT.items() if "next" not in name}
+    answer = nest(through_arrow(asked))
+    assert answer.churn == CHURN
+    assert answer.next_purchase is None
+
+
+def test_an_answer_survives_json():
+    whole = WHOLE.model_copy(
+        update={"models": (ModelUsed(target="churn", version="3", sha256="x"),)}
+    )
+    assert Answer.model_validate_json(whole.model_dump_json()) == whole
+
+
+@pytest.mark.parametrize("probability", [-0.01, 1.01, float("nan")])
+def test_a_probability_lies_between_0_and_1(probability):
+    with pytest.raises(ValidationError, match="probability"):
+        nest(FLAT | {"churn_probability": probability})
+
+
+def test_an_unknown_stage_is_no_answer():
+    with pytest.raises(ValidationError, match="stage"):
+        nest(FLAT | {"stage": "sleeping"})
