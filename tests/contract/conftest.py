@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xgboost
 
-from contract.bundle import Bundle, Calibration, Eligible, Manifest, Priors, save_bundle
+from contract.bundle import Bundle, save_bundle
+from contract.manifest import Calibration, Eligible, Manifest, Priors
 from contract.models import Boosted, Logistic
 
 INPUTS = ("days_since_order", "orders_365d")

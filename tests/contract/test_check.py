@@ -87,7 +87,6 @@ BROKEN = [
 ]  # fmt: skip
 REQUIRED = [(t.name, c.name) for t in TABLES.values() for c in t.columns if c.required]
 TYPED = [(t.name, c.name) for t in TABLES.values() for c in t.columns if c.kind != "text"]
-HISTORY = {"no_orders", "short_history"}
 
 
 @pytest.mark.parametrize(("row", "found"), BROKEN, ids=lambda case: " ".join(map(str, case)))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from contract.bundle import Calibration, Eligible, log_odds, logistic
+from contract.bundle import log_odds, logistic
+from contract.manifest import Calibration, Eligible
 from contract.models import Logistic
 
 NO_COLUMNS = {"days_since_order": np.array([10.0])}

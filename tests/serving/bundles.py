@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import xgboost
 
-from contract.bundle import Bundle, Calibration, Eligible, Manifest, Priors, save_bundle
+from contract.bundle import Bundle, save_bundle
+from contract.manifest import Calibration, Eligible, Manifest, Priors
 from contract.models import Boosted, Logistic, Model
 from features.dictionary import describe, fingerprint
 

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.bundle import Calibration, logistic
+from contract.bundle import logistic
+from contract.manifest import Calibration
 from features.dictionary import FEATURES
 from training.families import BASELINES, FAMILIES, fit_base_rate, fit_logistic, list_inputs
 from training.recipe import Fitted
