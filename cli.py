@@ -22,6 +22,12 @@ Verb = Callable[[Arguments, Settings], int]
 
 OK, WRONG = 0, 1
 
+ENGINES = ("polars", "duckdb", "_duckdb")
+UNREADABLE = (
+    "A table cannot be read to its end ({}). Write it again: CSV in UTF-8, with commas, and as many"
+    " values in every row as there are names in the first."
+)
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit status: 0 done, 1 refused, 2 not understood."""
@@ -31,6 +37,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return verb(arguments, read_settings())
     except PatronError as error:
         print(f"patron: {error}", file=sys.stderr)
+        return WRONG
+    except Exception as error:
+        # An engine reads a file to its end only when it computes. Its message may hold rows.
+        kind = type(error)
+        if kind.__module__.partition(".")[0] not in ENGINES and kind.__name__ != "ComputeError":
+            raise
+        print(f"patron: {UNREADABLE.format(kind.__name__)}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         print("patron: stopped.", file=sys.stderr)

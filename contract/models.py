@@ -99,6 +99,8 @@ def load_logistic(file: Path) -> Logistic:
         raw = json.loads(file.read_text("utf-8"))
         terms = tuple(tuple(t) for t in raw["terms"])
         numbers = tuple(float(c) for c in raw["coefficients"])
+        if len(terms) != len(numbers):
+            raise ValueError
         return Logistic(terms, numbers, float(raw["intercept"]), float(raw["base_coefficient"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{file.name} holds no coefficients.", "Register it anew.") from error

@@ -1,5 +1,6 @@
 """Names, versions and aliases in MLflow; the only file that talks to the registry."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -17,8 +18,6 @@ PREFIX = "patron-"
 BUNDLE = "bundle"
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 
-# MLflow's own notices on standard error say nothing that a user of Patron can act on.
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
@@ -104,6 +103,8 @@ def open_registry(settings: Settings) -> Registry:
     """Return the registry that the settings name; the local one is made if it is not there yet."""
     import mlflow
 
+    # MLflow's own notices on standard error say nothing that a user of Patron can act on.
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     uri = settings.tracking_uri
     if not settings.mlflow_tracking_uri:
         settings.mlruns.mkdir(parents=True, exist_ok=True)

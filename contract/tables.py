@@ -98,7 +98,7 @@ def read_layout(toml: Path | None, preset: str | None = None) -> Layout:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TablesError(f"{toml} is not valid TOML: {error}.", "Correct it.") from error
     name = preset or given.get("preset")
-    if name is not None and name not in PRESETS:
+    if name is not None and str(name) not in PRESETS:
         raise TablesError(
             f"There is no preset {name!r}.", f"Presets are: {', '.join(sorted(PRESETS))}."
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from mlflow import MlflowClient
 
 import cli
 
@@ -103,6 +104,19 @@ def test_a_broken_file_is_refused_without_a_traceback(home, capsys):
         assert "transactions.parquet cannot be read as parquet" in told
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("line", [b"M\xfcller,9,2026-01-05,10", b"Muller,9,2026-01-05,10,11,12"])
+def test_a_csv_that_breaks_in_the_middle_is_refused_without_its_rows(home, capsys, engine, line):
+    folder = home / "broken"
+    folder.mkdir()
+    whole = b"".join(b"a,%d,2026-01-05,10\n" % n for n in range(50_000))
+    head = b"customer_id,order_id,ordered_at,amount\n"
+    (folder / "transactions.csv").write_bytes(head + whole + line + b"\n")
+    told = refuse(capsys, "check", str(folder), "--engine", engine)
+    assert "Write it again" in told or "Write the file again" in told
+    assert "ller" not in told
+
+
 def test_check_ends_with_status_1_when_training_would_be_wrong(home, capsys):
     folder = write_orders(home / "two", currency=["EUR", "GBP", "EUR"])
     assert cli.main(["check", folder, "--json"]) == 1
@@ -168,13 +182,19 @@ def test_mlproject_retrains_through_mlflow(home, small_shop):
         "as_of=2026-11-01",
     ]
     path = f"{PATRON.parent}{os.pathsep}{os.environ['PATH']}"
+    uri = f"sqlite:///{home}/runs.db"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     told = subprocess.run(
         [PATRON.with_name("mlflow"), *words, "--env-manager", "local"],
         cwd=home,
-        env={**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{home}/runs.db"},
+        env={**kept, "PATH": path, "MLFLOW_TRACKING_URI": uri},
         capture_output=True,
         text=True,
         check=False,
     )
     assert told.returncode == 0, told.stderr
     assert "registered: patron-churn version 1, challenger" in told.stdout
+    runs = MlflowClient(uri).search_runs(["0"])
+    parents = [r for r in runs if r.data.tags.get("mlflow.project.entryPoint") == "train"]
+    children = {r.data.params.get("target") for r in runs if r not in parents}
+    assert len(parents) == 1 and children == {"churn", "next_purchase"}

@@ -94,9 +94,8 @@ def test_a_customer_alone_equals_the_batch_to_the_bit(sources, whole, recomputed
         assert differing(whole.filter(own), alone) == {}, customer
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_shuffled_rows_change_nothing_to_the_bit(sources, whole, recomputed, seed):
-    mixed = {t: frame.sample(fraction=1, shuffle=True, seed=seed) for t, frame in sources.items()}
+def test_shuffled_rows_change_nothing_to_the_bit(sources, whole, recomputed):
+    mixed = {t: frame.sample(fraction=1, shuffle=True, seed=7) for t, frame in sources.items()}
     assert differing(whole, recomputed(mixed)) == {}
 
 

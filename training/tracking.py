@@ -1,6 +1,7 @@
 """What training leaves in MLflow: parameters, metrics, pictures, the dictionary, the bundle."""
 
 import json
+import os
 import platform
 import subprocess
 import tempfile
@@ -23,7 +24,12 @@ EXPERIMENT = "patron"
 
 
 def open_experiment(settings: Settings) -> None:
-    """Make the experiment that runs go to; its artifacts lie beside the local database."""
+    """Make the experiment that runs go to; its artifacts lie beside the local database.
+
+    `mlflow run` has chosen an experiment, and opened the run that ours then fill.
+    """
+    if "MLFLOW_RUN_ID" in os.environ:
+        return
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         local = None if settings.mlflow_tracking_uri else (settings.mlruns / "artifacts").as_uri()
         mlflow.create_experiment(EXPERIMENT, artifact_location=local)
