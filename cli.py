@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments, Settings], int]
 
-OK, WRONG = 0, 1
+OK, WRONG, STOPPED = 0, 1, 130
 
 ENGINES = ("polars", "duckdb", "_duckdb")
 UNREADABLE = (
@@ -35,22 +35,29 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         verb: Verb = arguments.verb
         return verb(arguments, read_settings())
-    except PatronError as error:
-        print(f"patron: {error}", file=sys.stderr)
-        return WRONG
-    except Exception as error:
-        # An engine reads a file to its end only when it computes. Its message may hold rows.
-        kind = type(error)
-        if kind.__module__.partition(".")[0] not in ENGINES and kind.__name__ != "ComputeError":
-            raise
-        print(f"patron: {UNREADABLE.format(kind.__name__)}", file=sys.stderr)
-        return WRONG
     except KeyboardInterrupt:
         print("patron: stopped.", file=sys.stderr)
-        return 130
+        return STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except Exception as error:
+        print(f"patron: {explain(error)}", file=sys.stderr)
+        return WRONG
+
+
+def explain(error: Exception) -> str:
+    """Return what a person can put right about an error; one that is our own fault is raised."""
+    if isinstance(error, PatronError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = error.filename or "A file"
+        return f"{place} cannot be used: {error.strerror or error}. Name another place."
+    # An engine reads a file to its end only when it computes. Its message may hold rows.
+    kind = type(error)
+    if kind.__module__.partition(".")[0] in ENGINES or kind.__name__ == "ComputeError":
+        return UNREADABLE.format(kind.__name__)
+    raise error
 
 
 def read_words() -> argparse.ArgumentParser:

@@ -158,6 +158,18 @@ def test_describe_prints_the_dictionary(capsys):
     assert lateness["made_of"] == "days_since_order, mean_gap"
 
 
+def test_a_place_that_cannot_be_written_is_told(home, capsys):
+    (home / "file").write_text("")
+    shop = write_orders(home / "shop")
+    words = ["features", shop, "--as-of", "2026-06-01", "--out", str(home / "file" / "f.csv")]
+    for told in (
+        refuse(capsys, *words),
+        refuse(capsys, "shop", "--customers", "5", "--out", str(home / "file")),
+    ):
+        assert f"{home / 'file'}" in told
+        assert told.endswith("Name another place.")
+
+
 def test_words_that_are_not_understood_end_with_status_2():
     told = subprocess.run([PATRON, "scroe"], capture_output=True, text=True, check=False)
     assert told.returncode == 2
