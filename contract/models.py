@@ -74,7 +74,8 @@ class Boosted:
         raw = self.booster.inplace_predict(
             rows, predict_type="margin", base_margin=np.ascontiguousarray(start)
         )
-        return np.asarray(raw, dtype=np.float64)
+        # XGBoost 3.4 gives no rows a second dimension.
+        return np.asarray(raw, dtype=np.float64).reshape(len(rows))
 
     def save(self, folder: Path) -> str:
         """Write the trees as UBJ and return the file's name."""
