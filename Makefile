@@ -43,6 +43,7 @@ bench: install ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/shop.py
 	$(BIN)/python -P benchmarks/features.py
 	$(BIN)/python -P benchmarks/quality.py
+	$(BIN)/python -P benchmarks/recipe.py
 
 lock: install ## write requirements/*.txt anew, with hashes
 	$(COMPILE) pyproject.toml --extra train --extra serve --extra dev -o requirements/dev.txt

@@ -214,7 +214,8 @@ def promote_targets(arguments: Arguments, settings: Settings) -> int:
 
 def score_tables(arguments: Arguments, settings: Settings) -> int:
     """Write the champions' answers on every customer known before the moment."""
-    from contract.registry import fetch_champions, open_registry
+    from contract.bundle import load_bundles
+    from contract.registry import lay_out_champions, open_registry
     from features.engines import open_tables
     from serving.batch import score_tables as score
 
@@ -222,7 +223,8 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     frames = open_tables(_find(arguments), arguments.engine)
     with show_steps(2) as tell:
         tell("fetching champions")
-        bundles = fetch_champions(open_registry(settings), settings.champions)
+        with lay_out_champions(open_registry(settings)) as folder:
+            bundles = load_bundles(folder)
         tell("scoring customers")
         answers = score(frames, as_of, bundles, arguments.out)
     print(f"{len(answers):,} customers in {arguments.out}")

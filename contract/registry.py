@@ -78,15 +78,12 @@ class Registry:
         """Return the version's bundle, downloaded to `<folder>/<target>/<number>` and verified."""
         import mlflow
 
+        uri = self.client.get_model_version_download_uri(PREFIX + version.target, version.number)
         place = folder / version.target / version.number
-        if not place.exists():
-            name = PREFIX + version.target
-            uri = self.client.get_model_version_download_uri(name, version.number)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder) as passing:
-                got = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=passing)
-                load_bundle(Path(got))
-                shutil.move(got, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as passing:
+            got = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=passing)
+            shutil.move(got, place)
         return load_bundle(place, version.number)
 
     def _version(self, target: str, alias: str) -> Version | None:

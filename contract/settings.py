@@ -37,11 +37,6 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.mlruns / 'mlflow.db'}"
 
     @property
-    def champions(self) -> Path:
-        """The folder in which champions are kept once downloaded."""
-        return self.home.resolve() / "mlruns" / "champions"
-
-    @property
     def bentos(self) -> Path:
         """The folder in which BentoML keeps what it builds."""
         return self.home.resolve() / "bentos"

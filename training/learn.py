@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.bundle import Bundle
 from contract.errors import HistoryError
-from contract.manifest import Manifest
+from contract.manifest import Manifest, Priors
 from contract.models import Numbers
 from contract.moments import as_utc
 from features.dictionary import describe, fingerprint
@@ -33,7 +33,6 @@ class Judged:
     snapshot: Snapshots
     probabilities: Mapping[str, Numbers]
     metrics: Mapping[str, Mapping[str, Estimate]]
-    pace: Mapping[str, float]
 
     @property
     def best(self) -> str:
@@ -67,44 +66,56 @@ def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learne
     for moments in (report.train, [report.calibrate], [report.serve]):
         _refuse_one_sided(snapshots.at(moments), target)
     tell(f"{target.name}: judging {len(FAMILIES)} families beside {len(BASELINES)} baselines")
-    judged = judge(snapshots, target, report)
+    judged = judge(snapshots, report)
     tell(f"{target.name}: refitting {judged.best} on {len(serve.closed)} moments")
-    fitted = fit_recipe(FAMILIES[judged.best], snapshots, serve)
-    baseline = fit_recipe(BASELINES["days_since_order"], snapshots, serve)
-    manifest = Manifest(
-        target=target.name,
-        meaning=target.meaning,
-        horizon_days=horizon,
-        family=judged.best,
-        as_of=as_of,
-        inputs=list_inputs(fitted.model),
-        eligible=target.eligible,
-        base_rate=fitted.base_rate,
-        calibration=fitted.calibration,
-        priors=observe_priors(seen, target, serve.calibrate),
-        non_goods=frames.layout.non_goods,
-        percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
-        pace=_find_pace(fitted, snapshots.at([serve.calibrate]), horizon),
-        metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
-        dictionary=fingerprint(list_inputs(fitted.model)),
-    )
-    bundle = Bundle(manifest, fitted.model, baseline.fold(), describe(list_inputs(fitted.model)))
+    priors = observe_priors(seen, target, serve.calibrate)
+    bundle = make_bundle(target, judged, (snapshots, serve), priors, frames.layout.non_goods)
     return Learned(target, as_of, judged, serve, bundle, snapshots.digest())
 
 
-def judge(snapshots: Snapshots, target: Target, stages: Stages) -> Judged:
+def make_bundle(
+    target: Target,
+    judged: Judged,
+    seen: tuple[Snapshots, Stages],
+    priors: Priors,
+    non_goods: tuple[str, ...],
+) -> Bundle:
+    """Return the bundle of the best family, refitted on every closed snapshot."""
+    snapshots, serve = seen
+    fitted = fit_recipe(FAMILIES[judged.best], snapshots, serve)
+    baseline = fit_recipe(BASELINES["days_since_order"], snapshots, serve)
+    inputs = list_inputs(fitted.model)
+    manifest = Manifest(
+        target=target.name,
+        meaning=target.meaning,
+        horizon_days=target.horizon_days,
+        family=judged.best,
+        as_of=serve.serve,
+        inputs=inputs,
+        eligible=target.eligible,
+        base_rate=fitted.base_rate,
+        calibration=fitted.calibration,
+        priors=priors,
+        non_goods=non_goods,
+        percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
+        pace=_find_pace(fitted, snapshots.at([serve.calibrate]), target.horizon_days),
+        metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
+        dictionary=fingerprint(inputs),
+    )
+    return Bundle(manifest, fitted.model, baseline.fold(), describe(inputs))
+
+
+def judge(snapshots: Snapshots, stages: Stages) -> Judged:
     """Return every family and baseline, fitted for the stages' serving moment and judged there."""
     last = snapshots.at([stages.serve])
     fits = {**FAMILIES, **BASELINES}
     fitted = {name: fit_recipe(fit, snapshots, stages) for name, fit in fits.items()}
     told = {name: f.probability(last) for name, f in fitted.items()}
-    calibrate = snapshots.at([stages.calibrate])
     return Judged(
         stages=stages,
         snapshot=last,
         probabilities=told,
         metrics={name: evaluate(last.outcome, p) for name, p in told.items()},
-        pace={n: _find_pace(f, calibrate, target.horizon_days) for n, f in fitted.items()},
     )
 
 

@@ -18,10 +18,13 @@ AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory, shop_frames):
-    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    settings, tmp_path = (
+        Settings(home=tmp_path_factory.mktemp("home")),
+        tmp_path_factory.mktemp("b"),
+    )
     registry = open_registry(settings)
     with pytest.raises(RegistryError, match="No model has been promoted"):
-        fetch_champions(registry, settings.champions)
+        fetch_champions(registry, tmp_path)
     steps = []
     targets = [TARGETS["churn"].over(60), TARGETS["next_purchase"]]
     report = train(shop_frames, targets, AS_OF, (settings, registry), steps.append)
@@ -73,14 +76,14 @@ def test_the_judged_snapshot_is_logged_without_customer_ids(session):
     assert "days_since_order" in data.schema and "customer_id" not in data.schema
 
 
-def test_what_is_registered_is_challenger_until_promoted(session):
-    settings, registry, _, _ = session
+def test_what_is_registered_is_challenger_until_promoted(session, tmp_path):
+    _, registry, _, _ = session
     assert registry.find("churn", CHALLENGER).number == "1"
     promoted = registry.promote("churn")
     assert (promoted.number, registry.find("churn", CHAMPION).number) == ("1", "1")
     with pytest.raises(RegistryError, match="patron-churn has no challenger"):
         registry.find("churn", CHALLENGER)
-    champions = fetch_champions(registry, settings.champions)
+    champions = fetch_champions(registry, tmp_path)
     assert champions["churn"].version == "1"
 
 
