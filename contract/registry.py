@@ -129,7 +129,7 @@ def fetch_champions(registry: Registry, folder: Path) -> dict[str, Bundle]:
 
 @contextmanager
 def lay_out_champions(registry: Registry) -> Iterator[Path]:
-    """Yield a folder that holds just the champions, for the time a Bento is built from it."""
+    """Yield a folder that holds just the champions, as long as somebody reads from it."""
     with tempfile.TemporaryDirectory() as folder:
         fetch_champions(registry, Path(folder))
         yield Path(folder)

@@ -27,7 +27,6 @@ def test_without_a_setting_all_is_left_in_the_working_folder(environment, tmp_pa
     monkeypatch.chdir(tmp_path)
     settings = read_settings()
     assert settings.mlruns == tmp_path / "mlruns"
-    assert settings.champions == tmp_path / "mlruns" / "champions"
     assert settings.bentos == tmp_path / "bentos"
     assert settings.tracking_uri == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     assert settings.bundles is None
@@ -36,7 +35,7 @@ def test_without_a_setting_all_is_left_in_the_working_folder(environment, tmp_pa
 def test_a_home_holds_all_that_a_run_makes(environment, tmp_path):
     environment(PATRON_HOME=str(tmp_path))
     settings = read_settings()
-    made = {settings.mlruns, settings.champions, settings.bentos}
+    made = {settings.mlruns, settings.bentos}
     assert all(tmp_path in folder.parents for folder in made)
     assert str(tmp_path) in settings.tracking_uri
 
