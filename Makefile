@@ -18,8 +18,10 @@ $(BIN)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@date +%s > .install-began
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt \
-		|| $(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes \
+		--no-build-isolation-package pyspark -r requirements/dev.txt \
+		|| $(BIN)/python -m pip install -q --require-hashes --no-build-isolation \
+		-r requirements/dev.txt
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@echo "installed in $$(( $$(date +%s) - $$(cat .install-began) )) s" | tee $@
 	@rm -f .install-began
@@ -46,7 +48,8 @@ bench: install ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/recipe.py
 
 lock: install ## write requirements/*.txt anew, with hashes
-	$(COMPILE) pyproject.toml --extra train --extra serve --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra train --extra serve --extra spark \
+		--extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra serve -c requirements/dev.txt -o requirements/serve.txt
 	printf 'setuptools\nuv\n' | $(COMPILE) - -o requirements/uv.txt
 

@@ -113,7 +113,7 @@ def _add_tables(parser: argparse.ArgumentParser, needed: bool = True) -> None:
         "tables", nargs=None if needed else "?", help="folder, tables.toml or SQL URL"
     )
     parser.add_argument("--preset", help="a named layout: online_retail_ii, completejourney")
-    parser.add_argument("--engine", choices=("polars", "duckdb"), default="polars")
+    parser.add_argument("--engine", choices=("polars", "duckdb", "spark"), default="polars")
 
 
 def make_shop(arguments: Arguments, settings: Settings) -> int:
@@ -161,13 +161,14 @@ def make_features(arguments: Arguments, settings: Settings) -> int:
         return OK
     if not (arguments.tables and arguments.as_of and arguments.out):
         raise PatronError("features needs TABLES, --as-of and --out.", "Or give --describe.")
-    from features.engines import open_tables
+    from features.gather import read_history
     from features.write import write_features
 
-    frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps(1) as tell:
+    with show_steps(2) as tell:
+        tell("reading tables")
+        history = read_history(_find(arguments), arguments.engine)
         tell("computing features")
-        rows = write_features(frames, [read_moment(m) for m in arguments.as_of], arguments.out)
+        rows = write_features(history, [read_moment(m) for m in arguments.as_of], arguments.out)
     print(f"{rows:,} rows in {arguments.out}")
     return OK
 
@@ -175,17 +176,19 @@ def make_features(arguments: Arguments, settings: Settings) -> int:
 def train_targets(arguments: Arguments, settings: Settings) -> int:
     """Learn each target, register it as challenger, and print how good it is."""
     from contract.registry import open_registry
-    from features.engines import open_tables
+    from features.gather import read_history
     from training.targets import TARGETS, find_target
     from training.train import train
 
     names = arguments.target or list(TARGETS)
     targets = [find_target(name).over(arguments.horizon) for name in names]
     as_of = read_moment(arguments.as_of)
-    frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps(1 + 4 * len(targets)) as tell:
+    tables = _find(arguments)
+    with show_steps(2 + 4 * len(targets)) as tell:
+        tell("reading tables")
+        history = read_history(tables, arguments.engine)
         tell("opening MLflow")
-        reports = train(frames, targets, as_of, (settings, open_registry(settings)), tell)
+        reports = train(history, targets, as_of, (settings, open_registry(settings)), tell)
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(json.dumps(reports, indent=1), "utf-8")
@@ -216,17 +219,19 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     """Write the champions' answers on every customer known before the moment."""
     from contract.bundle import load_bundles
     from contract.registry import lay_out_champions, open_registry
-    from features.engines import open_tables
+    from features.gather import read_history
     from serving.batch import score_tables as score
 
     as_of = read_moment(arguments.as_of)
-    frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps(2) as tell:
+    tables = _find(arguments)
+    with show_steps(3) as tell:
+        tell("reading tables")
+        history = read_history(tables, arguments.engine)
         tell("fetching champions")
         with lay_out_champions(open_registry(settings)) as folder:
             bundles = load_bundles(folder)
         tell("scoring customers")
-        answers = score(frames, as_of, bundles, arguments.out)
+        answers = score(history, as_of, bundles, arguments.out)
     print(f"{len(answers):,} customers in {arguments.out}")
     return OK
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from contract.moments import read_moment
 from contract.tables import find_tables
-from features.engines import open_tables
+from features.gather import read_history
 from training.learn import learn
 from training.report import write_report
 from training.targets import TARGETS
@@ -46,11 +46,11 @@ def main() -> None:
 def measure() -> Iterator[str]:
     """Yield a table for each shop, moment and target."""
     for shop, cases in CASES.items():
-        frames = open_tables(find_tables(str(DATA / shop), shop))
+        history = read_history(find_tables(str(DATA / shop), shop))
         for as_of, horizon in cases:
             for target in TARGETS.values():
                 asked = target.over(horizon)
-                learned = learn(frames, asked, read_moment(as_of), lambda step: None)
+                learned = learn(history, asked, read_moment(as_of), lambda step: None)
                 yield tabulate(shop, write_report(learned))
 
 

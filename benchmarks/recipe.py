@@ -13,7 +13,8 @@ import numpy as np
 
 from contract.manifest import Calibration
 from contract.tables import find_tables
-from features.engines import open_tables
+from features.gather import read_history
+from features.norms import find_norms
 from training import families
 from training.calibration import fit_level, fit_slope
 from training.evaluation import Ranking
@@ -66,13 +67,14 @@ def main() -> None:
 
 def take_cases() -> list[Case]:
     """Return the stages and snapshots of each moment."""
-    frames = open_tables(find_tables(str(DATA), "online_retail_ii"))
-    first, cases = find_first_order(frames), []
+    history = read_history(find_tables(str(DATA), "online_retail_ii"))
+    first, cases = find_first_order(history), []
     for day, horizon in CASES:
         serve = datetime.fromisoformat(day).replace(tzinfo=UTC)
         stages = split_stages(first, serve, horizon)
         target = TARGETS["churn"].over(horizon)
-        cases.append((stages, take_snapshots(frames, target, all_moments([stages]))))
+        norms = find_norms(history, all_moments([stages]), serve)
+        cases.append((stages, take_snapshots(history, target, norms)))
     return cases
 
 

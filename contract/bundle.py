@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from contract.errors import BundleError
 from contract.manifest import FORMAT, Manifest
 from contract.models import Columns, Logistic, Model, Numbers, load_logistic, load_model
+from contract.norms import Norms
 
 MANIFEST = "manifest.json"
 MODEL_FILES = ("trees.ubj", "logistic.json")
@@ -28,6 +29,7 @@ class Bundle:
     model: Model
     baseline: Logistic
     entries: Sequence[dict[str, str]]
+    norms: Norms
     sha256: str = ""
     version: str = ""
 
@@ -76,6 +78,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
     names = [bundle.model.save(folder), bundle.baseline.save(folder, "baseline.json")]
     names.append("dictionary.json")
     _write_json(folder / "dictionary.json", list(bundle.entries))
+    names.append("norms.json")
+    _write_json(folder / "norms.json", bundle.norms.model_dump(mode="json"))
     hashes = {name: _sha256(folder / name) for name in names}
     manifest = bundle.manifest.model_copy(update={"files": hashes})
     _write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
@@ -102,6 +106,7 @@ def load_bundle(folder: Path, version: str = "") -> Bundle:
         model=load_model(folder / model_file, manifest.inputs),
         baseline=load_logistic(folder / "baseline.json"),
         entries=_read_entries(folder / "dictionary.json"),
+        norms=_read_norms(folder / "norms.json"),
         sha256=_sha256(folder / MANIFEST),
         version=version,
     )
@@ -123,6 +128,13 @@ def _read_entries(file: Path) -> list[dict[str, str]]:
         return ENTRIES.validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise BundleError(f"{file.name} holds no dictionary.", "Register it anew.") from error
+
+
+def _read_norms(file: Path) -> Norms:
+    try:
+        return Norms.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{file.name} holds no norms.", "Register it anew.") from error
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -23,10 +23,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the contract."""
+    """One table of the contract.
+
+    `clock` is the column that says from when on a row was known; what has none at all is constant,
+    and may be read as it is.
+    """
 
     name: str
     columns: tuple[Column, ...]
+    clock: str | None
     required: bool = False
 
     @property
@@ -52,6 +57,7 @@ TABLES: Mapping[str, Table] = {
                 Column("channel"),
                 Column("currency"),
             ),
+            clock="ordered_at",
             required=True,
         ),
         Table(
@@ -64,6 +70,7 @@ TABLES: Mapping[str, Table] = {
                 Column("price", "number"),
                 Column("cost", "number"),
             ),
+            clock=None,  # a product is what it is; one whose cost changes is told at its last
         ),
         Table(
             "customers",
@@ -74,6 +81,7 @@ TABLES: Mapping[str, Table] = {
                 Column("kind"),
                 Column("valid_from", "time"),
             ),
+            clock="valid_from",
         ),
         Table(
             "interactions",
@@ -85,6 +93,7 @@ TABLES: Mapping[str, Table] = {
                 Column("value", "number"),
                 Column("initiated_by"),
             ),
+            clock="occurred_at",
         ),
     )
 }

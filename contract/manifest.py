@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contract.models import Columns
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class Eligible(BaseModel):
@@ -50,7 +50,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     target: str
     meaning: str
     horizon_days: int
@@ -61,7 +61,6 @@ class Manifest(BaseModel):
     base_rate: float
     calibration: Calibration
     priors: Priors
-    non_goods: tuple[str, ...] = ()
     percentiles: tuple[float, ...]
     pace: float
     metrics: dict[str, float]

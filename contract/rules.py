@@ -30,7 +30,12 @@ class Rule:
 
 def list_rules(layout: Layout, now_us: int) -> list[Rule]:
     """Return every rule for single rows under this layout, with `now_us` as the present."""
-    return [*_rules_of_reading(), *_rules_of_time(now_us), *_rules_of_amounts(layout)]
+    return [
+        *_rules_of_reading(),
+        *_rules_of_time(now_us),
+        *_rules_of_amounts(layout),
+        *_rules_of_attributes(),
+    ]
 
 
 def _rules_of_reading() -> list[Rule]:
@@ -86,6 +91,18 @@ def _rules_of_amounts(layout: Layout) -> list[Rule]:
              lambda: nw.col("product_id").is_in(non_goods),
              "Left out: the layout's non_goods lists it."),
     ]  # fmt: skip
+
+
+def _rules_of_attributes() -> list[Rule]:
+    return [
+        Rule("customers", column, "undated", "warning", _undated(column),
+             "Not used: what is said today may tell what came later. Give valid_from.")
+        for column in ("country", "kind")
+    ]  # fmt: skip
+
+
+def _undated(column: str) -> Callable[[], nw.Expr]:
+    return lambda: ~nw.col(column).is_null() & nw.col("valid_from_us").is_null()
 
 
 def _unreadable(text: str, typed: str) -> Callable[[], nw.Expr]:

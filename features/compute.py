@@ -1,59 +1,95 @@
 """Turn the feature functions into one row per customer, as of one moment or many in one pass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from graphlib import TopologicalSorter
+from functools import partial
+from typing import Any
 
-import narwhals.stable.v2 as nw
+import numpy as np
+import pyarrow as pa
 
-from features.dictionary import FEATURES, Feature
-from features.engines import Frames
-from features.events import SOURCES, known
-from features.timeline import KEYS
+from contract.moments import as_micros
+from contract.norms import Norms
+from features.dictionary import FEATURES, NORMS, list_needed
+from features.history import History
+from features.sources import Shop
+from features.timeline import AS_OF, CUSTOMER, Numbers, Whole
+
+Columns = dict[str, Numbers]
+Beside = Callable[[Shop, int], Columns]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Features of customers at moments: a row each, in the order of moment and customer id."""
+
+    ids: pa.Array
+    as_of_us: Whole
+    columns: Mapping[str, Numbers]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.as_of_us)
+
+    def to_arrow(self) -> pa.Table:
+        """Return customer_id, as_of_us and the features; what is not known is null."""
+        made = {n: pa.array(column, from_pandas=True) for n, column in self.columns.items()}
+        return pa.table({CUSTOMER: self.ids, AS_OF: self.as_of_us, **made})
 
 
 def compute(
-    frames: Frames, as_of: datetime | Sequence[datetime], names: Iterable[str] = FEATURES
-) -> nw.LazyFrame:
-    """Return customer_id, as_of_us and the named features, a row per known customer and moment.
+    history: History,
+    norms: Mapping[datetime, Norms],
+    names: Iterable[str] = FEATURES,
+    beside: Beside | None = None,
+) -> Computed:
+    """Return the named features of every customer known before each moment that has norms.
 
     Everything at or after a moment is cut off before any feature sees it. Columns come in the
-    order of `names`, all doubles; what is not known is null, as each feature's docstring says.
+    order of `names`, then those of `beside`; what is not known is NaN, as docstrings say.
     """
-    names = tuple(names)
-    moments = frames.moments([as_of] if isinstance(as_of, datetime) else as_of)
-    levels = _levels(names) or [[]]
-    rows = known(frames, moments)
-    for source in SOURCES:
-        made = [f for f in levels[0] if f.source == source]
-        if made:
-            events = SOURCES[source](frames, moments)
-            found = events.group_by(*KEYS).agg(**{f.name: f.expression() for f in made})
-            rows = _beside(rows, found)
-    rows = rows.with_columns(nw.col(f.name).fill_null(0) for f in levels[0] if f.or_zero)
-    for level in levels[1:]:
-        rows = rows.with_columns(**{f.name: f.expression() for f in level})
-    return rows.select(*KEYS, *(nw.col(n).cast(nw.Float64) for n in names))
+    moments = {as_micros(moment): norms[moment] for moment in sorted(norms)}
+    return join(history.run(partial(compute_block, moments, (tuple(names), beside))))
 
 
-def _beside(rows: nw.LazyFrame, found: nw.LazyFrame) -> nw.LazyFrame:
-    joined = rows.join(found, on=list(KEYS), how="left", suffix="_found")
-    return joined.drop([f"{key}_found" for key in KEYS], strict=False)
+def compute_block(
+    moments: Mapping[int, Norms], asked: tuple[tuple[str, ...], Beside | None], block: History
+) -> list[Computed]:
+    """Return the features of a block of customers at each moment."""
+    names, beside = asked
+    shop, made = Shop(block), []
+    for as_of_us, norms in moments.items():
+        known = np.flatnonzero(block.known(as_of_us))
+        columns = compute_one(shop, as_of_us, norms, names)
+        columns |= beside(shop, as_of_us) if beside else {}
+        kept = {name: column[known] for name, column in columns.items()}
+        ids = block.ids.take(pa.array(known))
+        made.append(Computed(ids, np.full(len(known), as_of_us), kept))
+    return made
 
 
-def _levels(names: Sequence[str]) -> list[list[Feature]]:
-    """Return what is asked for and what it is made of, in the order in which it can be made."""
-    needs: dict[str, set[str]] = {}
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        needs[name] = {i for i in FEATURES[name].inputs if i not in SOURCES}
-        waiting += needs[name] - needs.keys()
-    sorter = TopologicalSorter(needs)
-    sorter.prepare()
-    levels = []
-    while sorter.is_active():
-        ready = sorter.get_ready()
-        levels.append([FEATURES[n] for n in sorted(ready)])
-        sorter.done(*ready)
-    return levels
+def compute_one(shop: Shop, as_of_us: int, norms: Norms, names: tuple[str, ...]) -> Columns:
+    """Return the named features of the shop's customers as of one moment."""
+    alone = len(shop.history) == 1
+    known: dict[str, Any] = {NORMS: norms}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for feature in list_needed(names):
+            for source in feature.sources:
+                if source not in known:
+                    known[source] = (shop.alone if alone else shop.past)(source, as_of_us)
+            known[feature.name] = feature.definition(*[known[i] for i in feature.inputs])
+    if alone:
+        told = np.array([float(known[name]) for name in names])[:, None]
+        return dict(zip(names, told, strict=True))
+    return {name: known[name] for name in names}
+
+
+def join(parts: Sequence[Sequence[Computed]]) -> Computed:
+    """Return the blocks' features as one, moment after moment."""
+    tables = [part[i] for i in range(len(parts[0])) for part in parts]
+    return Computed(
+        ids=pa.chunked_array([t.ids for t in tables], pa.large_string()).combine_chunks(),
+        as_of_us=np.concatenate([t.as_of_us for t in tables]),
+        columns={n: np.concatenate([t.columns[n] for t in tables]) for n in tables[0].columns},
+    )

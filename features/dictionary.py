@@ -3,33 +3,35 @@
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
+from graphlib import TopologicalSorter
 from types import ModuleType
 
-import narwhals.stable.v2 as nw
-
-from features import engagement, purchases, rhythm
-from features.events import SOURCES, speak_of
+from features import (
+    assortment,
+    concessions,
+    contacts,
+    crosses,
+    engagement,
+    habits,
+    lifetime,
+    profile,
+    purchases,
+    rhythm,
+)  # fmt: skip
+from features.sources import SOURCES
 from features.verbs import Definition
 
-ROOMS: tuple[ModuleType, ...] = (purchases, rhythm, engagement)
+ROOMS: tuple[ModuleType, ...] = (
+    purchases, concessions, rhythm, habits, assortment, engagement, contacts, profile, lifetime,
+    crosses,
+)  # fmt: skip
 
-# A feature's unit is read off its name: the first of these it begins with.
-UNITS: Mapping[str, str] = {
-    "orders_trend": "share", "spend_trend": "share", "orders_per": "orders / 30 days",
-    "order_value_trend": "ratio", "orders": "orders", "spend": "money", "returned": "money",
-    "discount_ever": "money", "discount_share": "share", "mean_order": "money",
-    "order_value": "money", "largest": "money", "last_order_value": "money",
-    "last_order_lines": "lines", "mean_lines": "lines", "lines": "lines", "items": "items",
-    "returns": "lines", "return_share": "share", "days_since": "days", "customer_age": "days",
-    "gap_trend": "ratio", "mean_gap": "days", "median_gap": "days", "gap_spread": "days",
-    "longest": "days", "shortest": "days", "last_gap": "days", "lateness": "ratio",
-    "irregularity": "ratio", "active_months": "stretches of 30 days", "tenure": "share",
-    "visits": "visits", "complaints": "complaints", "emails": "e-mails",
-    "company_contacts": "contacts",
-}  # fmt: skip
+NORMS = "norms"
+PLACES = ("days", "rank")  # parameters of which each value makes a feature
 
 
 @dataclass(frozen=True)
@@ -40,50 +42,80 @@ class Feature:
     definition: Definition
     inputs: tuple[str, ...]
     meaning: str
+    method: str
     unit: str
-    window_days: int | None
+    window: str
     or_zero: bool
     room: str
 
-    @property
-    def source(self) -> str | None:
-        """The kind of event it is aggregated from; None if it is made of other features."""
-        return next((i for i in self.inputs if i in SOURCES), None)
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The kinds of event it is made of."""
+        return tuple(i for i in self.inputs if i in SOURCES)
 
-    def expression(self) -> nw.Expr:
-        """Return the feature as an expression over its source, or over other features."""
-        return self.definition(*(speak_of(i) if i in SOURCES else nw.col(i) for i in self.inputs))
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features it is made of."""
+        return tuple(i for i in self.inputs if i not in SOURCES and i != NORMS)
 
 
 def _read(room: ModuleType) -> Iterator[Feature]:
     for name, function in vars(room).items():
-        if inspect.isfunction(function) and function.__module__ == room.__name__:
+        own = inspect.isfunction(function) and function.__module__ == room.__name__
+        if own and "unit" in function.__dict__.get("marks", {}):
             yield from _expand(name, function, room.__name__.rpartition(".")[2])
 
 
 def _expand(name: str, function: Definition, room: str) -> Iterator[Feature]:
-    marks = function.__dict__.get("marks", {})
-    inputs = tuple(p for p in inspect.signature(function).parameters if p != "days")
-    meaning = inspect.getdoc(function) or ""
-    unit = next((u for start, u in UNITS.items() if name.startswith(start)), "")
-    for days in marks.get("windows", (None,)):
+    marks = function.__dict__["marks"]
+    inputs = tuple(p for p in inspect.signature(function).parameters if p not in PLACES)
+    meaning, _, method = (inspect.getdoc(function) or "").partition("\n\n")
+    for ending, place in _list_places(marks):
         yield Feature(
-            name=f"{name}_{days}d" if days else name,
-            definition=partial(function, days=days) if days else function,
+            name=f"{name}{ending}",
+            definition=partial(function, **place) if place else function,
             inputs=inputs,
-            meaning=meaning,
-            unit=unit,
-            window_days=days,
+            meaning=" ".join(meaning.split()),
+            method=" ".join(method.split()),
+            unit=marks["unit"],
+            window=_tell_window(f"{name}{ending}", marks),
             or_zero=marks.get("or_zero", False),
             room=room,
         )
 
 
+def _list_places(marks: Mapping[str, tuple[int, ...]]) -> list[tuple[str, dict[str, int]]]:
+    for mark in ("windows", "spans", "horizons"):
+        if marks.get(mark):
+            return [(f"_{n}d", {"days": n}) for n in marks[mark]]
+    return [(f"_{n}", {"rank": n}) for n in marks["ranks"]] if "ranks" in marks else [("", {})]
+
+
+def _tell_window(name: str, marks: Mapping[str, object]) -> str:
+    days = re.search(r"_(\d+)d$", name)
+    if days is None or "spans" in marks:
+        return ""
+    return f"{days[1]} days ahead" if "horizons" in marks else f"{days[1]} days"
+
+
 FEATURES: Mapping[str, Feature] = {f.name: f for room in ROOMS for f in _read(room)}
 
 
+@cache
+def list_needed(names: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Return the named features and what they are made of, each after what it needs."""
+    needs: dict[str, tuple[str, ...]] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needs:
+            needs[name] = FEATURES[name].features
+            waiting += needs[name]
+    return tuple(FEATURES[n] for n in TopologicalSorter(needs).static_order())
+
+
 def describe(names: tuple[str, ...] = tuple(FEATURES)) -> list[dict[str, str]]:
-    """Return the dictionary entry of each feature: name, meaning, unit, source, window, missing."""
+    """Return the dictionary entry of each feature, ready for a page or for JSON."""
     return [_entry(FEATURES[name]) for name in names]
 
 
@@ -94,8 +126,9 @@ def _entry(feature: Feature) -> dict[str, str]:
         "meaning": f"{meaning}.",
         "unit": feature.unit,
         "made_of": ", ".join(feature.inputs),
-        "window": f"{feature.window_days} days" if feature.window_days else "",
+        "window": feature.window,
         "missing": "0" if feature.or_zero else rule,
+        "method": feature.method,
     }
 
 

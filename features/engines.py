@@ -1,21 +1,17 @@
 """Open a shop's tables on an engine: named and typed as the contract says, ready for features."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from contract.columns import TABLES, Column
 from contract.errors import TablesError
-from contract.moments import as_micros
 from contract.tables import Layout, SqlTable, Tables, find_columns
-from features import on_duckdb, on_polars
 
-ENGINES: Mapping[str, Any] = {"polars": on_polars, "duckdb": on_duckdb}
-
-Make = Callable[[dict[str, list[int]]], nw.LazyFrame]
+ENGINES = ("polars", "duckdb", "spark")  # each in its features/on_<name>.py, loaded once chosen
+SPARK_NEEDS = "Run pip install 'patron[spark]' and install Java 17 or later (default-jre-headless)."
 
 
 @dataclass(frozen=True)
@@ -26,21 +22,7 @@ class Frames:
     products: nw.LazyFrame
     customers: nw.LazyFrame
     interactions: nw.LazyFrame
-    make: Make
     layout: Layout
-
-    def moments(self, as_ofs: Sequence[datetime]) -> nw.LazyFrame:
-        """Return the moments as a table on the same engine, to join events with."""
-        return self.make({"as_of_us": [as_micros(m) for m in as_ofs]})
-
-    def before(self, moment: datetime) -> "Frames":
-        """Return the same tables with nothing that happened at or after the moment."""
-        cut = nw.col("at_us") < as_micros(moment)
-        return replace(
-            self,
-            transactions=self.transactions.filter(cut),
-            interactions=self.interactions.filter(cut),
-        )
 
 
 def open_tables(tables: Tables, engine: str = "polars") -> Frames:
@@ -52,7 +34,6 @@ def open_tables(tables: Tables, engine: str = "polars") -> Frames:
         interactions=made["interactions"].rename({"occurred_at_us": "at_us"}),
         products=made["products"],
         customers=made["customers"],
-        make=_engine(engine).make_frame,
         layout=tables.layout,
     )
 
@@ -90,7 +71,11 @@ def needed(name: str) -> list[Column]:
 def _engine(name: str) -> Any:
     if name not in ENGINES:
         raise TablesError(f"There is no engine {name!r}.", f"Engines: {', '.join(ENGINES)}.")
-    return ENGINES[name]
+    try:
+        return import_module(f"features.on_{name}")
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise TablesError(f"{package} is not installed.", SPARK_NEEDS) from error
 
 
 def _read(name: str, source: Any, engine: str) -> Any:

@@ -1,121 +1,197 @@
-"""The events that features speak of, each told as it stood at each moment."""
+"""The events that features are made of: each customer's, and what can be said of them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
-import narwhals.stable.v2 as nw
+import numpy as np
 
-from features.engines import Frames
-from features.timeline import AS_OF, CUSTOMER, KEYS, days, future, past
-from features.verbs import total
+from features.timeline import (
+    MILLION,
+    Array,
+    Mask,
+    Numbers,
+    Rows,
+    Whole,
+    as_millionths,
+    count_kept,
+    count_up,
+    sort_within,
+    sum_parts,
+)
+from features.verbs import above_zero
 
 
-@dataclass(frozen=True)
 class Events:
-    """Columns of one kind of event, as expressions, such as `orders.days_ago`."""
+    """Each customer's events on one side of a moment, in the order of time.
 
-    columns: tuple[str, ...]
-
-    def __getattr__(self, column: str) -> nw.Expr:
-        """Return the column as an expression; one that events do not have is refused."""
-        if column in self.columns:
-            return nw.col(column)
-        raise AttributeError(f"there is no {column}; there are {', '.join(self.columns)}")
-
-
-# Acts of the shop by their kind, for tables that do not say who initiated them.
-COMPANY_KINDS = ("campaign", "campaign_received", "coupon", "email_send", "email_sent")
-
-
-def orders(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per past order: days_ago, amount, items, lines, discount, gap, is_last.
-
-    An order begins with its first line; a line added to it later counts from its own time on.
-    Whether an order is the last one before a moment is told by when the next one began.
+    A column, such as `orders.days_ago`, is an array over all rows; a verb, such as
+    `orders.total("amount")`, gives one number per customer, NaN where nothing is known. Sums are
+    taken over whole millionths, so that order does not matter and cents add up.
     """
-    parts = past(_order_parts(frames.transactions), moments)
-    none_after = nw.col("next_us").is_null() | (nw.col("next_us") >= nw.col(AS_OF))
-    return (
-        parts.with_columns(is_last=(nw.col("begins") & none_after).cast(nw.Int64))
-        .group_by(*KEYS, "order_id")
-        .agg(
-            nw.col("days_ago", "gap", "is_last").max(),
-            amount=total(nw.col("amount")),
-            items=total(nw.col("items")),
-            lines=total(nw.col("lines")),
-            discount=total(nw.col("discount")),
+
+    def __init__(self, rows: Rows, bounds: Whole, part: tuple[Whole, Whole] | None = None) -> None:
+        self._rows = rows
+        self._bounds = bounds
+        self._whole = part is None
+        self._starts, self._ends = part or (bounds[:-1], bounds[1:])
+
+    def __getattr__(self, column: str) -> Array:
+        """Return a column as numbers; one that these events do not have is refused."""
+        return self._rows.numbers(column)
+
+    def within(self, days: float) -> "Events":
+        """Return the events at most so many days from the moment."""
+        recent = self._rows.once(("recent", days), self._find_recent, days)
+        starts = np.minimum(np.maximum(self._starts, recent), self._ends)
+        return Events(self._rows, self._bounds, (starts, self._ends))
+
+    def before(self, days: float) -> "Events":
+        """Return the events more than so many days before the moment."""
+        recent = self._rows.once(("recent", days), self._find_recent, days)
+        ends = np.maximum(np.minimum(self._ends, recent), self._starts)
+        return Events(self._rows, self._bounds, (self._starts, ends))
+
+    def _find_recent(self, days: float) -> Whole:
+        ages = self._rows["days_ago"]
+        if len(self._bounds) == 2:  # one customer: a search is quicker than a count
+            return np.array([np.searchsorted(-ages, -days)])
+        return self._bounds[1:] - sum_parts(ages <= days, self._bounds)
+
+    def stretches(self, days: int, number: int, column: str | None = None) -> Numbers:
+        """Return a row per stretch of so many days, the newest first: the count or the sums."""
+        ages = [days * n for n in range(1, number + 1)]
+        edges = [self._rows.once(("recent", age), self._find_recent, age) for age in ages]
+        places = np.stack([self._ends, *edges])
+        if column is None:
+            return -np.diff(places, axis=0).astype(np.float64)
+        exact, scale = self._rows.exact(column)
+        sums = self._rows.once(("sums", column), count_up, exact)
+        return np.asarray(-np.diff(sums[places], axis=0) / scale)
+
+    def where(self, mask: Mask) -> "Events":
+        """Return the events that the mask, one flag per row, holds."""
+        rows = self._rows.taken(np.flatnonzero(mask))
+        if self._whole:
+            return Events(rows, count_kept(mask, self._bounds))
+        before = count_up(mask)
+        return Events(rows, before[self._bounds], (before[self._starts], before[self._ends]))
+
+    def of(self, column: str, *names: str) -> "Events":
+        """Return the events whose column holds one of these names."""
+        if not self._whole:
+            return self.where(self.is_named(column, *names))
+        return self._rows.once(  # type: ignore[no-any-return]
+            ("of", column, names), lambda: self.where(self.is_named(column, *names))
         )
-        .with_columns(is_last=nw.col("is_last") == 1)
-    )
 
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what `make()` gave when it was first asked for under this key."""
+        return self._rows.once(key, make)
 
-def _order_parts(transactions: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per order and time of its lines, beside when its neighbours began."""
-    order = (CUSTOMER, "order_id")
-    parts = (
-        transactions.filter(nw.col("amount") > 0)
-        .group_by(*order, "at_us")
-        .agg(
-            amount=total(nw.col("amount")),
-            items=total(nw.col("quantity")),
-            lines=nw.len().cast(nw.Float64),
-            discount=total(nw.col("discount")),
-        )
-        .with_columns(begins=nw.col("at_us") == nw.col("at_us").min().over(*order))
-    )
-    began = nw.col("at_us")
-    line = ((CUSTOMER, "begins"), ["at_us", "order_id"])
-    before = began.shift(1).over(*line[0], order_by=line[1])
-    after = began.shift(-1).over(*line[0], order_by=line[1])
-    begins = nw.col("begins")
-    return parts.with_columns(
-        gap=nw.when(begins).then(days(began - before)), next_us=nw.when(begins).then(after)
-    )
+    def is_named(self, column: str, *names: str | None) -> Mask:
+        """Return whether each row's column holds one of these names."""
+        return self._rows.is_named(column, names)
 
+    def names(self, column: str) -> tuple[str, ...]:
+        """Return the names that the codes of a column stand for."""
+        return self._rows.codes[column]
 
-def coming_orders(frames: Frames, moments: nw.LazyFrame, horizon: int) -> nw.LazyFrame:
-    """Return a row per order begun within `horizon` days from each moment: days_ahead."""
-    begun = _order_parts(frames.transactions).filter(nw.col("begins"))
-    return future(begun, moments, horizon).select(*KEYS, "days_ahead")
+    def each(self, per_customer: Array) -> Array:
+        """Return a number per customer as a number per row."""
+        return np.repeat(per_customer, np.diff(self._bounds))
 
+    def count(self, mask: Mask | None = None) -> Numbers:
+        """Return how many events there are, or how many of them the mask holds."""
+        if mask is None:
+            return (self._ends - self._starts).astype(np.float64)
+        return self._add(mask).astype(np.float64)
 
-def returns(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per past returned or cancelled line: days_ago, amount (> 0)."""
-    lines = frames.transactions.filter(nw.col("amount") < 0)
-    return past(lines, moments).with_columns(amount=-nw.col("amount"))
+    def most(self, column: str) -> Numbers:
+        """Return how many events have the commonest of the column's small codes."""
+        codes = self._rows[column]
+        counts = [self.count(codes == code) for code in range(int(codes.max(initial=0)) + 1)]
+        return np.asarray(np.maximum.reduce(counts))
 
+    def total(self, column: str) -> Numbers:
+        """Return the exact sum, to a millionth; the sum of nothing is 0, and so is the unknown."""
+        exact, scale = self._rows.exact(column)
+        if self._whole:
+            return np.asarray(sum_parts(exact, self._bounds) / scale)
+        sums = self._rows.once(("sums", column), count_up, exact)
+        return np.asarray((sums[self._ends] - sums[self._starts]) / scale)
 
-def interactions(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per past interaction: days_ago, kind, channel, value, initiated_by."""
-    by_kind = nw.when(nw.col("kind").is_in(COMPANY_KINDS)).then(nw.lit("company"))
-    who = nw.coalesce(nw.col("initiated_by"), by_kind, nw.lit("customer"))
-    return past(frames.interactions.with_columns(initiated_by=who), moments)
+    def _add(self, values: Array) -> Whole:
+        if self._whole:
+            return sum_parts(values, self._bounds)
+        sums = count_up(values)
+        return np.asarray(sums[self._ends] - sums[self._starts])
 
+    def sum(self, values: Array) -> Numbers:
+        """Return the exact sum, to a millionth, of a value per row; the unknown as 0."""
+        return np.asarray(self._add(as_millionths(values)) / MILLION)
 
-def known(frames: Frames, moments: nw.LazyFrame) -> nw.LazyFrame:
-    """Return a row per moment and customer known before it, by an event or by `since`."""
-    seen = [
-        table.select(CUSTOMER, first_us=nw.col("at_us"))
-        for table in (frames.transactions, frames.interactions)
-    ]
-    listed = frames.customers.select(CUSTOMER, first_us=nw.col("since_us").fill_null(0))
-    first = nw.concat([*seen, listed]).group_by(CUSTOMER).agg(nw.col("first_us").min())
-    return first.join(moments, how="cross").filter(nw.col("first_us") < nw.col(AS_OF)).select(*KEYS)
+    def known(self, column: str) -> Numbers:
+        """Return how many events have a value in the column."""
+        raw = self._rows[column]
+        if raw.dtype != np.float64:
+            return self.count()
+        return self.count(~np.isnan(raw))
 
+    def mean(self, column: str) -> Numbers:
+        """Return the mean of what is known."""
+        return self.total(column) / above_zero(self.known(column))
 
-SOURCES: Mapping[str, Callable[[Frames, nw.LazyFrame], nw.LazyFrame]] = {
-    "orders": orders,
-    "returns": returns,
-    "interactions": interactions,
-}
+    def spread(self, column: str) -> Numbers:
+        """Return the sample standard deviation of what is known, NaN below two of them."""
+        values = getattr(self, column)
+        apart = values - self.each(self.mean(column))
+        apart = np.where(np.isnan(apart), 0.0, apart)
+        squares = self._reduce(np.add, apart * apart)
+        return np.sqrt(squares / above_zero(np.maximum(self.known(column) - 1, 0)))
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "orders": ("days_ago", "amount", "items", "lines", "discount", "gap", "is_last"),
-    "returns": ("days_ago", "amount"),
-    "interactions": ("days_ago", "kind", "channel", "value", "initiated_by"),
-}
+    def greatest(self, column: str) -> Numbers:
+        """Return the greatest known value."""
+        return self._reduce(np.fmax, getattr(self, column))
 
+    def least(self, column: str) -> Numbers:
+        """Return the least known value."""
+        return self._reduce(np.fmin, getattr(self, column))
 
-def speak_of(source: str) -> Events:
-    """Return the columns of a source as expressions, for a feature's function to use."""
-    return Events(COLUMNS[source])
+    def last(self, column: str, back: int = 0) -> Numbers:
+        """Return the value of the last event, or of the one so many before it."""
+        return self._pick(column, self._ends - 1 - back)
+
+    def first(self, column: str) -> Numbers:
+        """Return the value of the first event."""
+        return self._pick(column, self._starts)
+
+    def median(self, column: str) -> Numbers:
+        """Return the median of what is known of a column of ages, to a millionth of a day."""
+        owners = np.repeat(np.arange(len(self._starts)), np.diff(self._bounds))
+        rows = np.arange(len(owners))
+        held = (rows >= self._starts[owners]) & (rows < self._ends[owners])
+        values = getattr(self, column)
+        held &= ~np.isnan(values)
+        told = sort_within(owners[held], as_millionths(values[held]))
+        ends = np.cumsum(np.bincount(owners[held], minlength=len(self._starts)))
+        n = np.diff(ends, prepend=0)
+        told = np.append(told, 0)
+        last = len(told) - 1
+        low, high = (np.minimum(ends - n + k, last) for k in (np.maximum(n - 1, 0) // 2, n // 2))
+        return np.where(n > 0, (told[low] + told[high]) / (2 * MILLION), np.nan)
+
+    def _pick(self, column: str, rows: Whole) -> Numbers:
+        values = getattr(self, column)
+        found = np.full(len(rows), np.nan)
+        held = (rows >= self._starts) & (rows < self._ends)
+        found[held] = values[rows[held]]
+        return found
+
+    def _reduce(self, join: Any, values: Array) -> Numbers:
+        found = np.full(len(self._starts), np.nan)
+        held = np.flatnonzero(self._ends > self._starts)
+        if len(held):
+            edges = np.stack([self._starts[held], self._ends[held]], axis=1).ravel()
+            edges = edges[:-1] if edges[-1] == len(values) else edges
+            found[held] = join.reduceat(values, edges)[::2]
+        return found

@@ -6,7 +6,6 @@ from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
-import pyarrow as pa
 
 from contract.columns import Column
 from contract.errors import TablesError
@@ -39,11 +38,10 @@ def read(source: Any) -> duckdb.DuckDBPyRelation | None:
     """Return a Parquet file, CSV file or frame as a DuckDB relation."""
     if source is None:
         return None
+    if not isinstance(source, Path):
+        table = nw.from_native(source).lazy().collect("pyarrow").to_native()
+        return _connection().from_arrow(table) if table.num_columns else None
     try:
-        if not isinstance(source, Path):
-            return _connection().from_arrow(
-                nw.from_native(source).lazy().collect("pyarrow").to_native()
-            )
         if source.suffix == ".csv":
             return _connection().read_csv(str(source), **_CSV)
         return _connection().read_parquet(str(source))
@@ -51,12 +49,6 @@ def read(source: Any) -> duckdb.DuckDBPyRelation | None:
         raise TablesError(
             f"{source} cannot be read as {source.suffix.strip('.')}.", "Write the file again."
         ) from error
-
-
-def make_frame(columns: dict[str, list[int]]) -> nw.LazyFrame:
-    """Return a small table of whole numbers as a relation."""
-    table = pa.table({name: pa.array(v, pa.int64()) for name, v in columns.items()})
-    return nw.from_native(_connection().from_arrow(table))
 
 
 def type_columns(

@@ -35,11 +35,6 @@ def read(source: Any) -> pl.LazyFrame | None:
         ) from error
 
 
-def make_frame(columns: dict[str, list[int]]) -> nw.LazyFrame:
-    """Return a small table of whole numbers as a lazy frame."""
-    return nw.from_native(pl.LazyFrame(columns, schema=dict.fromkeys(columns, pl.Int64)))
-
-
 def type_columns(
     native: pl.LazyFrame | None,
     columns: list[tuple[Column, str | None]],

@@ -1,135 +1,186 @@
 """What a customer's orders and returns say."""
 
-import narwhals.stable.v2 as nw
-
 from features.events import Events
-from features.verbs import (
-    count,
-    mean,
-    or_zero,
-    ratio,
-    spread,
-    total,
-    windows,
-)
+from features.timeline import Numbers
+from features.verbs import in_unit, or_zero, ratio, windows
+
+WEEK_TO_YEAR = (7, 14, 30, 60, 90, 180, 365)
 
 
 @or_zero
-@windows(7, 30, 60, 90, 180, 365)
-def orders(orders: Events, days: int) -> nw.Expr:
+@windows(*WEEK_TO_YEAR)
+@in_unit("orders")
+def orders(orders: Events, days: int) -> Numbers:
     """Orders in the window."""
-    return count(orders.days_ago <= days)
+    return orders.within(days).count()
 
 
 @or_zero
-def orders_ever(orders: Events) -> nw.Expr:
+@in_unit("orders")
+def orders_ever(orders: Events) -> Numbers:
     """Orders since the first."""
-    return count(orders.days_ago > 0)
+    return orders.count()
 
 
 @or_zero
-@windows(30, 90, 180, 365)
-def spend(orders: Events, days: int) -> nw.Expr:
+@windows(*WEEK_TO_YEAR)
+@in_unit("money")
+def spend(orders: Events, days: int) -> Numbers:
     """Money spent on orders in the window, before returns."""
-    return total(orders.amount, orders.days_ago <= days)
+    return orders.within(days).total("amount")
 
 
 @or_zero
-def spend_ever(orders: Events) -> nw.Expr:
+@in_unit("money")
+def spend_ever(orders: Events) -> Numbers:
     """Money spent on orders since the first, before returns."""
-    return total(orders.amount)
+    return orders.total("amount")
 
 
 @or_zero
-@windows(90, 365)
-def lines(orders: Events, days: int) -> nw.Expr:
+@windows(*WEEK_TO_YEAR)
+@in_unit("lines")
+def lines(orders: Events, days: int) -> Numbers:
     """Order lines in the window."""
-    return total(orders.lines, orders.days_ago <= days)
+    return orders.within(days).total("lines")
 
 
 @or_zero
-@windows(90, 365)
-def items(orders: Events, days: int) -> nw.Expr:
+@in_unit("lines")
+def lines_ever(orders: Events) -> Numbers:
+    """Order lines since the first."""
+    return orders.total("lines")
+
+
+@or_zero
+@windows(*WEEK_TO_YEAR)
+@in_unit("items")
+def items(orders: Events, days: int) -> Numbers:
     """Pieces bought in the window."""
-    return total(orders.items, orders.days_ago <= days)
+    return orders.within(days).total("items")
 
 
-def mean_order_value(orders: Events) -> nw.Expr:
+@or_zero
+@in_unit("items")
+def items_ever(orders: Events) -> Numbers:
+    """Pieces bought since the first order."""
+    return orders.total("items")
+
+
+@in_unit("money")
+def mean_order_value(orders: Events) -> Numbers:
     """Mean money per order; null until the first."""
-    return mean(orders.amount)
+    return orders.mean("amount")
 
 
-def order_value_spread(orders: Events) -> nw.Expr:
+@windows(90, 365)
+@in_unit("money")
+def recent_order_value(orders: Events, days: int) -> Numbers:
+    """Mean money per order in the window; null without one."""
+    return orders.within(days).mean("amount")
+
+
+@in_unit("money")
+def order_value_spread(orders: Events) -> Numbers:
     """Standard deviation of money per order; null until the second."""
-    return spread(orders.amount)
+    return orders.spread("amount")
 
 
-def largest_order_value(orders: Events) -> nw.Expr:
+@in_unit("ratio")
+def order_value_variation(order_value_spread: Numbers, mean_order_value: Numbers) -> Numbers:
+    """Spread of money per order in units of its mean; null until the second."""
+    return ratio(order_value_spread, mean_order_value)
+
+
+@in_unit("money")
+def largest_order_value(orders: Events) -> Numbers:
     """Money of the largest order; null until the first."""
-    return orders.amount.max()
+    return orders.greatest("amount")
 
 
-def last_order_value(orders: Events) -> nw.Expr:
+@in_unit("money")
+def smallest_order_value(orders: Events) -> Numbers:
+    """Money of the smallest order; null until the first."""
+    return orders.least("amount")
+
+
+@in_unit("money")
+def first_order_value(orders: Events) -> Numbers:
+    """Money of the first order; null until it."""
+    return orders.first("amount")
+
+
+@in_unit("money")
+def last_order_value(orders: Events) -> Numbers:
     """Money of the latest order; null until the first."""
-    return ratio(total(orders.amount, orders.is_last), count(orders.is_last))
+    return orders.last("amount")
 
 
-def last_order_lines(orders: Events) -> nw.Expr:
+@in_unit("lines")
+def last_order_lines(orders: Events) -> Numbers:
     """Lines of the latest order; null until the first."""
-    return ratio(total(orders.lines, orders.is_last), count(orders.is_last))
+    return orders.last("lines")
 
 
-def order_value_trend(last_order_value: nw.Expr, mean_order_value: nw.Expr) -> nw.Expr:
+@in_unit("ratio")
+def order_value_trend(last_order_value: Numbers, mean_order_value: Numbers) -> Numbers:
     """Latest order's money in units of the mean order; null until the first."""
     return ratio(last_order_value, mean_order_value)
 
 
-def mean_lines(orders: Events) -> nw.Expr:
+@in_unit("ratio")
+def order_value_growth(recent_order_value_90d: Numbers, mean_order_value: Numbers) -> Numbers:
+    """Mean order of the last 90 days in units of the mean order; null without one."""
+    return ratio(recent_order_value_90d, mean_order_value)
+
+
+@in_unit("lines")
+def mean_lines(orders: Events) -> Numbers:
     """Mean lines per order; null until the first."""
-    return mean(orders.lines)
+    return orders.mean("lines")
 
 
-def orders_trend(orders_90d: nw.Expr, orders_365d: nw.Expr) -> nw.Expr:
+@in_unit("items")
+def mean_items(orders: Events) -> Numbers:
+    """Mean pieces per order; null until the first."""
+    return orders.mean("items")
+
+
+@in_unit("money")
+def mean_item_value(spend_ever: Numbers, items_ever: Numbers) -> Numbers:
+    """Mean money per piece; null without pieces."""
+    return ratio(spend_ever, items_ever)
+
+
+@in_unit("share")
+def orders_trend(orders_90d: Numbers, orders_365d: Numbers) -> Numbers:
     """Share of the year's orders that fell in its last 90 days; null without one."""
     return ratio(orders_90d, orders_365d)
 
 
-def spend_trend(spend_90d: nw.Expr, spend_365d: nw.Expr) -> nw.Expr:
+@in_unit("share")
+def spend_trend(spend_90d: Numbers, spend_365d: Numbers) -> Numbers:
     """Share of the year's spend that fell in its last 90 days; null without spend."""
     return ratio(spend_90d, spend_365d)
 
 
+@in_unit("share")
+def last_month_share(orders_30d: Numbers, orders_90d: Numbers) -> Numbers:
+    """Share of the last 90 days' orders that fell in their last 30; null without one."""
+    return ratio(orders_30d, orders_90d)
+
+
+@or_zero
 @windows(30, 90)
-@or_zero
-def orders_a_year_ago(orders: Events, days: int) -> nw.Expr:
+@in_unit("orders")
+def orders_a_year_ago(orders: Events, days: int) -> Numbers:
     """Orders in the same stretch of days a year earlier: what followed 365 days ago."""
-    return count((orders.days_ago <= 365) & (orders.days_ago > 365 - days))
+    return orders.within(365).before(365 - days).count()
 
 
 @or_zero
-@windows(90, 365)
-def returns(returns: Events, days: int) -> nw.Expr:
-    """Returned or cancelled lines in the window."""
-    return count(returns.days_ago <= days)
-
-
-@or_zero
-def returned_ever(returns: Events) -> nw.Expr:
-    """Money given back for returns and cancellations since the first."""
-    return total(returns.amount)
-
-
-def return_share(returned_ever: nw.Expr, spend_ever: nw.Expr) -> nw.Expr:
-    """Money given back as a share of money spent; null without spend."""
-    return ratio(returned_ever, spend_ever)
-
-
-@or_zero
-def discount_ever(orders: Events) -> nw.Expr:
-    """Discounts received on orders since the first."""
-    return total(orders.discount)
-
-
-def discount_share(discount_ever: nw.Expr, spend_ever: nw.Expr) -> nw.Expr:
-    """Discounts as a share of the price before discount; null without spend."""
-    return ratio(discount_ever, discount_ever + spend_ever)
+@windows(90)
+@in_unit("money")
+def spend_a_year_ago(orders: Events, days: int) -> Numbers:
+    """Money spent in the same stretch of days a year earlier: what followed 365 days ago."""
+    return orders.within(365).before(365 - days).total("amount")

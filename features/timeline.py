@@ -1,39 +1,169 @@
 """Cut events at a moment and tell their time as an age, so that no date is left to leak through."""
 
-import narwhals.stable.v2 as nw
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Array = NDArray[Any]
+Codes = Mapping[str, tuple[str, ...]]
 
 DAY_US = 86_400_000_000
+MILLION = 1_000_000
+LARGEST_AGE = 1 << 36  # millionths of a day: 188 years
 
 CUSTOMER = "customer_id"
 AS_OF = "as_of_us"
 KEYS = (CUSTOMER, AS_OF)
 
 
-def past(events: nw.LazyFrame, moments: nw.LazyFrame) -> nw.LazyFrame:
-    """Return the events strictly before each moment, told by `days_ago` (> 0, in days)."""
-    return (
-        _beside(events, moments)
-        .filter(nw.col("at_us") < nw.col(AS_OF))
-        .with_columns(days_ago=days(nw.col(AS_OF) - nw.col("at_us")))
-    )
+class Rows:
+    """Columns of events, each made when it is first asked for."""
+
+    def __init__(
+        self, names: tuple[str, ...], take: Callable[[str], Array], codes: Codes | None = None
+    ) -> None:
+        self.names = names
+        self.codes = codes or {}
+        self._take = take
+        self._columns: dict[str, Array] = {}
+        self._numbers: dict[str, Array] = {}
+        self._made: dict[Any, Any] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the column as the source holds it."""
+        if name not in self._columns:
+            self._columns[name] = self._take(name)
+        return self._columns[name]
+
+    def once(self, key: Any, make: Callable[..., Any], *of: Any) -> Any:
+        """Return what `make(*of)` gave when it was first asked for under this key."""
+        if key not in self._made:
+            self._made[key] = make(*of)
+        return self._made[key]
+
+    def taken(self, places: Whole) -> "Rows":
+        """Return the rows at these places."""
+        return Rows(self.names, lambda name: self[name][places], self.codes)
+
+    def numbers(self, name: str) -> Array:
+        """Return the column as numbers; one that is not there is refused."""
+        if name not in self._numbers:
+            if name not in self.names:
+                raise AttributeError(f"there is no {name}; there are {', '.join(self.names)}")
+            raw = self[name]
+            self._numbers[name] = raw / MILLION if raw.dtype == np.int64 else raw
+        return self._numbers[name]
+
+    def exact(self, name: str) -> tuple[Array, int]:
+        """Return the column in whole numbers, and how many of them make one."""
+        return self.once(("exact", name), self._make_exact, name)  # type: ignore[no-any-return]
+
+    def _make_exact(self, name: str) -> tuple[Array, int]:
+        raw = self[name]
+        whole = as_millionths(raw) if raw.dtype == np.float64 else raw
+        return whole, MILLION if whole.dtype == np.int64 else 1
+
+    def is_named(self, column: str, names: tuple[str | None, ...]) -> Mask:
+        """Return whether each row's column holds one of these names."""
+        return self.once((column, names), self._find_names, column, names)  # type: ignore[no-any-return]
+
+    def _find_names(self, column: str, names: tuple[str | None, ...]) -> Mask:
+        told = self.codes[column]
+        codes = [told.index(name) for name in names if name in told]
+        if len(codes) == 1:
+            return np.asarray(self[column] == codes[0])
+        return np.isin(self[column], codes) if codes else np.zeros(len(self[column]), dtype=bool)
 
 
-def future(events: nw.LazyFrame, moments: nw.LazyFrame, horizon: int) -> nw.LazyFrame:
-    """Return the events within `horizon` days from each moment, told by `days_ahead` (>= 0)."""
-    ahead = nw.col("at_us") - nw.col(AS_OF)
-    inside = (ahead >= 0) & (ahead < horizon * DAY_US)
-    return _beside(events, moments).filter(inside).with_columns(days_ahead=days(ahead))
+class Source:
+    """All events of one kind: customer after customer, each in the order of time.
 
-
-def days(microseconds: nw.Expr) -> nw.Expr:
-    """Return a span (>= 0) in days, the same double on every engine, and whole where it is whole.
-
-    Engines divide by a constant in different ways (some multiply by its reciprocal), so only the
-    part of a day is a product, and the days are counted in whole numbers.
+    The events of customer i are the rows from `bounds[i]` up to `bounds[i + 1]`. A column of
+    int64 holds millionths, one of fewer bits codes (places in `codes[column]`, or -1).
     """
-    part = (microseconds % DAY_US).cast(nw.Float64) * (1 / DAY_US)
-    return (microseconds // DAY_US).cast(nw.Float64) + part
+
+    def __init__(
+        self,
+        bounds: Whole,
+        at_us: Whole,
+        columns: Mapping[str, Array],
+        codes: Codes | None = None,
+    ) -> None:
+        self.bounds = bounds
+        self.at_us = at_us
+        self.columns = columns
+        self.codes = codes or {}
+
+    def past(self, as_of_us: int) -> tuple[Rows, Whole]:
+        """Return the events strictly before the moment, told by `days_ago` (> 0), and bounds."""
+        return self._side(self.at_us < as_of_us, "days_ago", lambda at: as_of_us - at)
+
+    def ahead(self, as_of_us: int, days: int) -> tuple[Rows, Whole]:
+        """Return the events within `days` from the moment on, told by `days_ahead` (>= 0)."""
+        inside = (self.at_us >= as_of_us) & (self.at_us < as_of_us + days * DAY_US)
+        return self._side(inside, "days_ahead", lambda at: at - as_of_us)
+
+    def _side(self, kept: Mask, age: str, span: Callable[[Whole], Whole]) -> tuple[Rows, Whole]:
+        if kept.all():
+            bounds, where = self.bounds, None
+        else:
+            bounds, where = count_kept(kept, self.bounds), np.flatnonzero(kept)
+
+        def pick(column: Array) -> Array:
+            return column if where is None else column[where]
+
+        def take(name: str) -> Array:
+            # Microseconds of 285 years are exact as doubles, so this is the one nearest double.
+            if name == age:
+                return np.asarray(span(pick(self.at_us)) / DAY_US)
+            return np.asarray(pick(self.columns[name]))
+
+        return Rows((age, *self.columns), take, self.codes), bounds
 
 
-def _beside(events: nw.LazyFrame, moments: nw.LazyFrame) -> nw.LazyFrame:
-    return events.join(moments, how="cross")
+def sum_parts(values: Array, bounds: Whole) -> Whole:
+    """Return the sum of each part between two bounds; flags are counted."""
+    # Cast first: a sum that casts on its way holds other threads up.
+    whole = values.astype(np.int64, copy=False)
+    starts = bounds[:-1]
+    held = bounds[1:] > starts
+    if held.all():
+        return np.add.reduceat(whole, starts)
+    sums = np.zeros(len(starts), dtype=np.int64)
+    if held.any():
+        sums[held] = np.add.reduceat(whole, starts[held])
+    return sums
+
+
+def count_kept(kept: Mask, bounds: Whole) -> Whole:
+    """Return the bounds of each part's rows once only those kept are left."""
+    return np.concatenate([[0], np.cumsum(sum_parts(kept, bounds))])
+
+
+def count_up(flags: Array) -> Whole:
+    """Return how much has come before each place, and in all: one longer than what is given."""
+    sums = np.zeros(len(flags) + 1, dtype=np.int64)
+    # Cast first: a sum that casts on its way is slower, and holds other threads up.
+    np.cumsum(flags.astype(np.int64, copy=False), out=sums[1:])
+    return sums
+
+
+def as_millionths(quantity: Array) -> Whole:
+    """Return a quantity in whole millionths, the unknown as 0; halves are rounded up."""
+    unknown = np.isnan(quantity)
+    known = np.where(unknown, 0.0, quantity) if unknown.any() else quantity
+    return np.floor(known * MILLION + 0.5).astype(np.int64)
+
+
+def sort_within(owners: Whole, whole: Whole) -> Whole:
+    """Return the numbers (>= 0) of each owner in order; packed, they sort several times faster."""
+    if whole.max(initial=0) < LARGEST_AGE:
+        packed = owners * LARGEST_AGE + whole
+        packed.sort()
+        return np.asarray(packed % LARGEST_AGE)
+    return whole[np.lexsort((whole, owners))]

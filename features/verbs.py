@@ -1,86 +1,84 @@
-"""The words that features are made of.
-
-Sums are taken over whole numbers (millionths), because whole numbers add up to the same total in
-any order: one customer alone then equals the batch to the bit.
-"""
+"""The words, beside those of events, that features are made of."""
 
 from collections.abc import Callable
+from math import nan
 from typing import Any
 
-import narwhals.stable.v2 as nw
+import numpy as np
 
-MILLIONTH = 1e6
-TWO_TO_32 = 2.0**32  # a power of two, by which engines multiply and divide without rounding
+from features.timeline import Numbers
 
-Definition = Callable[..., nw.Expr]
-
-
-def count(condition: nw.Expr) -> nw.Expr:
-    """Return how many rows meet the condition."""
-    return condition.fill_null(False).cast(nw.Int64).sum().cast(nw.Float64)
+Definition = Callable[..., Numbers]
 
 
-def total(quantity: nw.Expr, where: nw.Expr | None = None) -> nw.Expr:
-    """Return the exact sum, to a millionth; the sum of nothing is 0."""
-    # Not round(): engines differ on halves.
-    whole = (quantity * MILLIONTH + 0.5).floor().cast(nw.Int64).fill_null(0)
-    if where is not None:
-        whole = nw.when(where.fill_null(False)).then(whole).otherwise(nw.lit(0, dtype=nw.Int64))
-    return whole.sum().cast(nw.Float64) / _per_group(MILLIONTH)
+# Each word takes numbers of many customers as an array, and of one alone as it is.
 
 
-def _total_wide(quantity: nw.Expr) -> nw.Expr:
-    """Return the exact sum of what may pass 2^63 millionths: its high and low digits apart."""
-    whole = (quantity * MILLIONTH + 0.5).floor()
-    high = (whole * (1 / TWO_TO_32)).floor()
-    low = whole - high * TWO_TO_32
-    sums = [half.cast(nw.Int64).fill_null(0).sum().cast(nw.Float64) for half in (high, low)]
-    return (sums[0] * TWO_TO_32 + sums[1]) / _per_group(MILLIONTH)
+def ratio(above: Numbers, below: Numbers) -> Numbers:
+    """Return above / below, and NaN where below is 0."""
+    if _is_one(above) and _is_one(below):
+        return above / below if below else above * nan
+    return above / np.where(below == 0, nan, below)
 
 
-def _per_group(constant: float) -> nw.Expr:
-    # Polars divides by a constant through its reciprocal, which makes 59.9 into 59.89999999999999.
-    return nw.len().cast(nw.Float64) * 0 + constant
+def at_least(quantity: Numbers, floor: float) -> Numbers:
+    """Return the quantity, or `floor` where it is less; NaN stays NaN."""
+    if _is_one(quantity):
+        return 0 * quantity + floor if quantity < floor else quantity
+    return np.maximum(quantity, floor)
 
 
-def ratio(above: nw.Expr, below: nw.Expr) -> nw.Expr:
-    """Return above / below, and null where below is 0: engines disagree on 0/0."""
-    return nw.when(below != 0).then(above / below)
+def above_zero(quantity: Numbers) -> Numbers:
+    """Return the quantity where it is above 0, else NaN."""
+    if _is_one(quantity):
+        return quantity if quantity > 0 else quantity * nan
+    return np.where(quantity > 0, quantity, nan)
 
 
-def mean(quantity: nw.Expr) -> nw.Expr:
-    """Return the mean of what is not null."""
-    return ratio(total(quantity), count(~quantity.is_null()))
+def or_none(quantity: Numbers) -> Numbers:
+    """Return the quantity with 0 for what is not known."""
+    if _is_one(quantity):
+        return quantity if quantity == quantity else np.float64(0)  # type: ignore[return-value]
+    return np.where(np.isnan(quantity), 0.0, quantity)
 
 
-def spread(quantity: nw.Expr) -> nw.Expr:
-    """Return the sample standard deviation of what is not null, null below two of them."""
-    n = count(~quantity.is_null())
-    squares = _total_wide(quantity * quantity)
-    variance = ratio(squares - ratio(total(quantity) * total(quantity), n), n - 1)
-    return at_least(variance, 0).sqrt()
-
-
-def at_least(quantity: nw.Expr, floor: float) -> nw.Expr:
-    """Return the quantity, or `floor` where it is less; null stays null."""
-    return nw.when(quantity < floor).then(quantity * 0 + floor).otherwise(quantity)
+def _is_one(quantity: object) -> bool:
+    return isinstance(quantity, float)
 
 
 def windows(*lengths: int) -> Callable[[Definition], Definition]:
     """Make one feature of each length: its definition's `days`, its name's ending `_<n>d`."""
+    return _mark("windows", lengths)
 
-    def mark(definition: Definition) -> Definition:
-        _marks(definition)["windows"] = lengths
-        return definition
 
-    return mark
+def spans(*lengths: int) -> Callable[[Definition], Definition]:
+    """Make one feature of each length, which is no window on the past: `days`, `_<n>d`."""
+    return _mark("spans", lengths)
+
+
+def horizons(*lengths: int) -> Callable[[Definition], Definition]:
+    """Make one feature of each length of time ahead: its definition's `days`, `_<n>d`."""
+    return _mark("horizons", lengths)
+
+
+def ranks(*places: int) -> Callable[[Definition], Definition]:
+    """Make one feature of each place in a vocabulary: the definition's `rank`, the name's end."""
+    return _mark("ranks", places)
 
 
 def or_zero(definition: Definition) -> Definition:
-    """Make nothing known mean 0, for counts and sums."""
-    _marks(definition)["or_zero"] = True
-    return definition
+    """Say that nothing known means 0, for counts and sums."""
+    return _mark("or_zero", True)(definition)
 
 
-def _marks(definition: Definition) -> dict[str, Any]:
-    return definition.__dict__.setdefault("marks", {})  # type: ignore[no-any-return]
+def in_unit(unit: str) -> Callable[[Definition], Definition]:
+    """Say in what unit the feature is told."""
+    return _mark("unit", unit)
+
+
+def _mark(name: str, value: Any) -> Callable[[Definition], Definition]:
+    def mark(definition: Definition) -> Definition:
+        definition.__dict__.setdefault("marks", {})[name] = value
+        return definition
+
+    return mark

@@ -57,7 +57,10 @@ def make_dictionary() -> str:
             for e in entries
         ]
         head = "| name | meaning | unit | made of | window | missing |\n|---|---|---|---|---|---|"
-        parts.append("\n".join([f"## {room}", "", head, *rows]))
+        methods = [f"- `{e['name']}`: {e['method']}" for e in entries if e["method"]]
+        parts.append(
+            "\n".join([f"## {room}", "", head, *rows, *([""] if methods else []), *methods])
+        )
     return "\n\n".join(parts)
 
 

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 
 from contract.bundle import Bundle
 from contract.errors import TablesError
-from features.engines import Frames
+from features.history import History
 from serving.scorer import Scorer
 
 
 def score_tables(
-    frames: Frames, as_of: datetime, bundles: Mapping[str, Bundle], out: Path
+    history: History, as_of: datetime, bundles: Mapping[str, Bundle], out: Path
 ) -> pa.Table:
     """Write a row per customer known before `as_of` to a Parquet file, and return the rows.
 
@@ -26,7 +26,7 @@ def score_tables(
         raise TablesError(
             f"{out.name} does not end in .parquet.", "Answers are written as Parquet."
         )
-    answers = Scorer(bundles).score(frames, as_of)
+    answers = Scorer(bundles).score(history, as_of)
     models = {target: bundle.sha256 for target, bundle in bundles.items()}
     answers = answers.replace_schema_metadata({"patron_models": json.dumps(models)})
     out.parent.mkdir(parents=True, exist_ok=True)

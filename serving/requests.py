@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
-import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from contract.columns import TABLES
-from serving.routes.problems import RefusalError
+from serving.problems import RefusalError
 
 LARGEST = 1e9
 YEARS = range(1900, 2200)
@@ -110,19 +108,3 @@ def _tell(fault: Any) -> dict[str, str]:
 def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:
     """Return a fault at a place in the body."""
     return {"pointer": "".join(f"/{part}" for part in place), "code": code, "detail": detail}
-
-
-_ARROW = {"text": pa.string(), "number": pa.float64(), "time": pa.timestamp("us", "UTC")}
-
-
-def lay_out(table: str, rows: Iterable[tuple[str, BaseModel]]) -> pa.Table:
-    """Return (customer, row) pairs as a table of the contract; what a row has not is null."""
-    rows = list(rows)
-    made = {}
-    for column in TABLES[table].columns:
-        values = [
-            customer if column.name == "customer_id" else getattr(row, column.name, None)
-            for customer, row in rows
-        ]
-        made[column.name] = pa.array(values, _ARROW[column.kind])
-    return pa.table(made)

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM, flat_schema
 from contract.bundle import Bundle
 from contract.errors import BundleError
-from contract.models import Numbers
+from contract.models import Columns, Numbers
 from contract.moments import as_utc
-from contract.tables import Layout
-from features.compute import compute
+from contract.norms import Norms
+from features.compute import Computed, compute
 from features.dictionary import FEATURES, fingerprint
-from features.engines import Frames
+from features.history import History
 
 FAR_DAYS = 1825  # a date further off than five years says no more than "not soon"
 
@@ -41,36 +40,46 @@ class Scorer:
                     "Train it anew with this version of Patron, or serve it with its own.",
                 )
 
-    def reads(self) -> tuple[str, ...]:
-        """Return every feature that some bundle reads."""
-        names = [n for bundle in self.bundles.values() for n in bundle.reads]
-        return tuple(dict.fromkeys(["days_since_order", *names]))
-
     @cached_property
-    def layout(self) -> Layout:
-        """How a caller's rows are read: without what the models were taught is no goods."""
-        codes = [code for b in self.bundles.values() for code in b.manifest.non_goods]
-        return Layout(non_goods=tuple(dict.fromkeys(codes)))
+    def norms(self) -> Norms:
+        """What is usual in the shop, by the model that was trained last."""
+        return max((b.norms for b in self.bundles.values()), key=lambda norms: norms.as_of)
 
-    def score(self, frames: Frames, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
+    def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
         as_of = as_utc(as_of)
-        rows = compute(frames, as_of, self.reads()).collect("pyarrow").to_native()
-        rows = rows.sort_by("customer_id")
-        columns = {n: _numbers(rows[n]) for n in self.reads()}
         chosen = [self.bundles[t] for t in targets or self.bundles]
-        flat: Flat = {
-            "customer_id": rows["customer_id"],
-            "as_of": [as_of] * len(rows),
-            "stage": find_stages(columns["days_since_order"]),
-            "warnings": _warn(columns["days_since_order"]),
-            "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
-        }
+        seen: list[tuple[Norms, Computed]] = []
+        told: Flat = {}
         for bundle in chosen:
-            flat |= _answer(bundle, columns, flat["stage"], as_of)
+            rows = self._compute(history, as_of, bundle.norms, seen)
+            told |= _answer(bundle, rows.columns, as_of)
+        rows = self._compute(history, as_of, self.norms, seen)
+        silence = rows.columns["days_since_order"]
+        flat: Flat = {
+            "customer_id": rows.ids,
+            "as_of": [as_of] * len(rows),
+            "stage": find_stages(silence),
+            "warnings": _warn(silence),
+            "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
+            **told,
+        }
         absent = pa.nulls(len(rows))
-        fields = {f.name: pa.array(_plain(flat.get(f.name, absent)), f.type) for f in flat_schema()}
+        fields = {f.name: pa.array(flat.get(f.name, absent), f.type) for f in flat_schema()}
         return pa.table(fields, schema=flat_schema())
+
+    def _compute(
+        self, history: History, as_of: datetime, norms: Norms, seen: list[tuple[Norms, Computed]]
+    ) -> Computed:
+        """Return what the models with these norms read; once for all of them."""
+        for known, rows in seen:
+            if known == norms:
+                return rows
+        names = [n for b in self.bundles.values() if b.norms == norms for n in b.reads]
+        read = dict.fromkeys(["days_since_order", *names])
+        rows = compute(history.assume(norms.products), {as_of: norms}, read)
+        seen.append((norms, rows))
+        return rows
 
 
 def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
@@ -79,7 +88,8 @@ def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
     return np.where(np.isnan(days_since_order), "prospect", ordered)
 
 
-def _answer(bundle: Bundle, columns: dict[str, Numbers], stages: Any, as_of: datetime) -> Flat:
+def _answer(bundle: Bundle, columns: Columns, as_of: datetime) -> Flat:
+    stages = find_stages(columns["days_since_order"])
     eligible = bundle.manifest.eligible.holds(columns)
     priors = bundle.manifest.priors
     prior = np.where(stages == "prospect", priors.prospect, priors.lapsed)
@@ -124,11 +134,3 @@ def days_until(share: float, probability: Numbers, bundle: Bundle) -> Numbers:
 
 def _warn(days_since_order: Numbers) -> list[str]:
     return ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
-
-
-def _numbers(column: pa.ChunkedArray) -> Numbers:
-    return np.asarray(pc.fill_null(column, np.nan).to_numpy(), dtype=np.float64)
-
-
-def _plain(values: Any) -> Any:
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

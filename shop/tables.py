@@ -106,6 +106,8 @@ def table_customers(chunk: Chunk, people: People) -> pa.Table:
             "since": write_times(chunk.starts, people.since),
             "country": write_names(PLANTED.kinds.countries, people.country),
             "kind": write_names(PLANTED.kinds.names, people.kind),
+            # What is said of a customer here is said from the first day on.
+            "valid_from": write_times(chunk.starts, people.since),
         }
     )
 

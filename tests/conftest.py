@@ -1,6 +1,6 @@
 """What many tests need: both engines, hand-made rows as frames, one small shop, real data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,19 @@ import polars as pl
 import pytest
 import sqlalchemy as sql
 
+from contract.norms import Norms
 from contract.tables import Layout, Tables
 from features.compute import compute
-from features.engines import Frames, open_tables
+from features.dictionary import FEATURES
+from features.gather import read_history
+from features.history import History
+from features.norms import find_norms
 from shop import Plan, make_shop
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-Open = Callable[..., Frames]
+Open = Callable[..., History]
 Row = dict[str, Any]
 
 
@@ -27,22 +31,39 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def open_frames(engine: str) -> Open:
-    """Lists of rows, or frames, become Frames on the engine: open_frames(transactions=[...])."""
+def open_history(engine: str) -> Open:
+    """Lists of rows, or frames, become a history: open_history(transactions=[...])."""
 
-    def open_them(layout: Layout | None = None, **tables: Any) -> Frames:
-        return open_tables(as_tables(layout, **tables), engine)
+    def open_them(layout: Layout | None = None, **tables: Any) -> History:
+        return read_history(as_tables(layout, **tables), engine)
 
     return open_them
 
 
 @pytest.fixture(scope="session")
-def customer(open_frames: Open) -> Callable[..., Row]:
+def features_of(open_history: Open) -> Callable[..., pl.DataFrame]:
+    """The features of all customers in hand-made tables: features_of(day or days, names, ...)."""
+
+    def compute_all(
+        as_of: datetime | list[datetime],
+        names: Iterable[str] = FEATURES,
+        norms: Norms | None = None,
+        **tables: Any,
+    ) -> pl.DataFrame:
+        history = open_history(**tables)
+        moments = as_of if isinstance(as_of, list) else [as_of]
+        known = dict.fromkeys(moments, norms) if norms else find_norms(history, moments)
+        return pl.from_arrow(compute(history, known, names).to_arrow())
+
+    return compute_all
+
+
+@pytest.fixture(scope="session")
+def customer(features_of: Callable[..., pl.DataFrame]) -> Callable[..., Row]:
     """The features of the only customer in hand-made tables, as of a day: customer(day, ...)."""
 
-    def compute_one(as_of: datetime, *names: str, **tables: Any) -> Row:
-        rows = compute(open_frames(**tables), as_of, *([names] if names else []))
-        (row,) = rows.collect("polars").to_native().to_dicts()
+    def compute_one(as_of: datetime, *names: str, norms: Norms | None = None, **tables: Any) -> Row:
+        (row,) = features_of(as_of, names or FEATURES, norms, **tables).to_dicts()
         return row
 
     return compute_one

@@ -1,12 +1,12 @@
 """Model families and baselines: how each is built. All start from each snapshot's own base rate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from contract.bundle import log_odds
-from contract.models import Boosted, Logistic, Model, count_terms
+from contract.models import Boosted, Logistic, Model, Numbers, count_terms
 from features.dictionary import FEATURES
 from training.snapshots import Snapshots
 
@@ -42,17 +42,23 @@ BOOSTING = {
 }
 
 
-def fit_boosted(snapshots: Snapshots) -> Model:
-    """Return shallow XGBoost trees over every feature."""
+def fit_boosted(snapshots: Snapshots, inputs: Sequence[str] = tuple(FEATURES)) -> Model:
+    """Return shallow XGBoost trees over every feature that tells some rows from others."""
     import xgboost
 
-    inputs = tuple(FEATURES)
     columns = snapshots.columns
-    rows = np.stack([columns[n] for n in inputs], axis=1).astype(np.float32)
+    telling = tuple(name for name in inputs if _varies(columns[name]))
+    rows = np.stack([columns[n] for n in telling], axis=1).astype(np.float32)
     data = xgboost.DMatrix(
         rows, snapshots.outcome, base_margin=log_odds(snapshots.base_rate), missing=np.nan
     )
-    return Boosted(xgboost.train(BOOSTING, data, STEPS), inputs)
+    return Boosted(xgboost.train(BOOSTING, data, STEPS), telling)
+
+
+def _varies(column: Numbers) -> bool:
+    first = column[0]
+    same = np.isnan(column) if np.isnan(first) else column == first
+    return not bool(same.all())
 
 
 def fit_logistic(snapshots: Snapshots, terms: Terms = LOG_COUNTS) -> Model:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
-import narwhals.stable.v2 as nw
 import numpy as np
 
 from contract.bundle import Bundle
 from contract.errors import HistoryError
 from contract.manifest import Manifest, Priors
 from contract.models import Numbers
-from contract.moments import as_utc
+from contract.moments import EPOCH, as_micros, as_utc
+from contract.norms import Norms
 from features.dictionary import describe, fingerprint
-from features.engines import Frames
+from features.history import History
+from features.leaks import refuse_leaks
+from features.norms import find_norms
 from training.calibration import fit_pace
 from training.evaluation import Estimate, evaluate
 from training.families import BASELINES, FAMILIES, list_inputs
@@ -52,24 +54,28 @@ class Learned:
     digest: str
 
 
-def learn(frames: Frames, target: Target, as_of: datetime, tell: Tell) -> Learned:
+def learn(history: History, target: Target, as_of: datetime, tell: Tell) -> Learned:
     """Return the target learned from what happened before `as_of`, and nothing after."""
     as_of = as_utc(as_of)
-    seen = frames.before(as_of)
+    seen = history.before(as_micros(as_of))
     first = find_first_order(seen)
     horizon = target.horizon_days
     refuse_short(first, as_of, horizon)
     report = split_stages(first, find_report_moment(as_of, horizon), horizon)
     serve = split_stages(first, as_of, horizon)
-    tell(f"{target.name}: features at {len(all_moments([report, serve]))} moments")
-    snapshots = take_snapshots(seen, target, all_moments([report, serve]))
-    for moments in (report.train, [report.calibrate], [report.serve]):
-        _refuse_one_sided(snapshots.at(moments), target)
+    moments = all_moments([report, serve])
+    tell(f"{target.name}: features at {len(moments)} moments")
+    norms = find_norms(seen, moments, report.serve)
+    refuse_leaks(history, report.serve, norms[report.serve])
+    snapshots = take_snapshots(seen, target, norms)
+    for stage in (report.train, [report.calibrate], [report.serve]):
+        _refuse_one_sided(snapshots.at(stage), target)
     tell(f"{target.name}: judging {len(FAMILIES)} families beside {len(BASELINES)} baselines")
     judged = judge(snapshots, report)
     tell(f"{target.name}: refitting {judged.best} on {len(serve.closed)} moments")
     priors = observe_priors(seen, target, serve.calibrate)
-    bundle = make_bundle(target, judged, (snapshots, serve), priors, frames.layout.non_goods)
+    known = norms[as_of].model_copy(update={"products": seen.list_products()})
+    bundle = make_bundle(target, judged, (snapshots, serve), priors, known)
     return Learned(target, as_of, judged, serve, bundle, snapshots.digest())
 
 
@@ -78,7 +84,7 @@ def make_bundle(
     judged: Judged,
     seen: tuple[Snapshots, Stages],
     priors: Priors,
-    non_goods: tuple[str, ...],
+    norms: Norms,
 ) -> Bundle:
     """Return the bundle of the best family, refitted on every closed snapshot."""
     snapshots, serve = seen
@@ -96,13 +102,12 @@ def make_bundle(
         base_rate=fitted.base_rate,
         calibration=fitted.calibration,
         priors=priors,
-        non_goods=non_goods,
         percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
         pace=_find_pace(fitted, snapshots.at([serve.calibrate]), target.horizon_days),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )
-    return Bundle(manifest, fitted.model, baseline.fold(), describe(inputs))
+    return Bundle(manifest, fitted.model, baseline.fold(), describe(inputs), norms)
 
 
 def judge(snapshots: Snapshots, stages: Stages) -> Judged:
@@ -119,15 +124,14 @@ def judge(snapshots: Snapshots, stages: Stages) -> Judged:
     )
 
 
-def find_first_order(frames: Frames) -> datetime:
+def find_first_order(history: History) -> datetime:
     """Return when the first order was placed."""
-    orders = frames.transactions.filter(nw.col("amount") > 0)
-    found = orders.select(nw.col("at_us").min()).collect("pyarrow").to_native()["at_us"][0].as_py()
-    if found is None:
+    at_us = history.find_first_order()
+    if at_us is None:
         raise HistoryError(
             "There is no order before as_of.", "Check the dates of transactions, or --as-of."
         )
-    return datetime.fromtimestamp(found / 1e6, UTC)
+    return EPOCH + timedelta(microseconds=at_us)
 
 
 def _refuse_one_sided(snapshots: Snapshots, target: Target) -> None:

@@ -1,11 +1,11 @@
 """Customers x moments: features of the past beside the target's outcome in the future."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
@@ -13,11 +13,12 @@ from contract.answers import ACTIVE_DAYS
 from contract.manifest import Priors
 from contract.models import Columns, Numbers
 from contract.moments import as_micros
-from features.compute import compute
+from contract.norms import Norms
+from features.compute import Computed, compute
 from features.dictionary import FEATURES
-from features.engines import Frames
-from features.events import Events, coming_orders
-from features.timeline import AS_OF, KEYS
+from features.history import History
+from features.sources import Shop
+from features.timeline import AS_OF, CUSTOMER
 from training.targets import Target
 
 OUTCOME = "outcome"
@@ -57,46 +58,38 @@ class Snapshots:
         return hashlib.sha256(hashes.tobytes()).hexdigest()
 
 
-def take_snapshots(frames: Frames, target: Target, moments: Sequence[datetime]) -> Snapshots:
+def take_snapshots(history: History, target: Target, norms: Mapping[datetime, Norms]) -> Snapshots:
     """Return the eligible customers at each moment, in the order of moment and customer."""
-    features = compute(frames, moments)
-    known = nw.col(target.eligible.feature)
-    limit = target.eligible.at_most
-    eligible = features.filter(~known.is_null() if limit is None else known <= limit)
-    outcomes = find_outcomes(frames, target, moments)
-    rows = eligible.join(outcomes, on=list(KEYS), how="left", suffix="_found")
-    kept = rows.select(*KEYS, *FEATURES, OUTCOME, DAYS_UNTIL)
-    frame = kept.sort(AS_OF, "customer_id").collect("pyarrow").to_native().to_pandas()
-    return Snapshots(frame)
+    computed = compute(history, norms, FEATURES, partial(find_outcomes, target))
+    frame = _as_frame(computed)
+    return Snapshots(frame[target.eligible.holds(computed.columns)].reset_index(drop=True))
 
 
-def find_outcomes(frames: Frames, target: Target, moments: Sequence[datetime]) -> nw.LazyFrame:
-    """Return, for each known customer and moment, the outcome (0 or 1) and days_until an order."""
-    as_table = frames.moments(moments)
-    everyone = compute(frames, moments, ())
-    ahead = coming_orders(frames, as_table, target.horizon_days)
-    joined = everyone.join(ahead, on=list(KEYS), how="left", suffix="_found")
-    return joined.group_by(*KEYS).agg(
-        target.definition(Events(("days_ahead",))).cast(nw.Float64).alias(OUTCOME),
-        nw.col("days_ahead").min().alias(DAYS_UNTIL),
-    )
+def find_outcomes(target: Target, shop: Shop, as_of_us: int) -> dict[str, Numbers]:
+    """Return, for each customer, the outcome (0 or 1) and the days until an order."""
+    ahead = shop.ahead("orders", as_of_us, target.horizon_days)
+    outcome = np.asarray(target.definition(ahead), dtype=np.float64)
+    return {OUTCOME: outcome, DAYS_UNTIL: ahead.first("days_ahead")}
 
 
-def observe_priors(frames: Frames, target: Target, moment: datetime) -> Priors:
+def observe_priors(history: History, target: Target, moment: datetime) -> Priors:
     """Return the share of outcomes among customers the target does not speak of.
 
     Lapsed customers have ordered, prospects never; (k + 1) / (n + 2) keeps a handful off 0 and 1.
     A customer listed without `since` may not have been listed then, and is no prospect of that day.
     """
-    dated = frames.customers.filter(~nw.col("since_us").is_null())
-    frames = replace(frames, customers=dated)
-    silence = compute(frames, moment, ["days_since_order"])
-    joined = silence.join(find_outcomes(frames, target, [moment]), on=list(KEYS), how="left")
-    seen = joined.select("days_since_order", OUTCOME).collect("pyarrow").to_native().to_pandas()
+    norms = {moment: Norms(as_of=moment)}
+    found = compute(history.dated(), norms, ["days_since_order"], partial(find_outcomes, target))
+    seen = _as_frame(found)
     never = seen["days_since_order"].isna()
     lapsed = _smooth(seen.loc[seen["days_since_order"] > ACTIVE_DAYS, OUTCOME])
     prospects = seen.loc[never, OUTCOME]
     return Priors(lapsed=lapsed, prospect=_smooth(prospects) if len(prospects) else lapsed)
+
+
+def _as_frame(computed: Computed) -> pd.DataFrame:
+    keys = {CUSTOMER: pd.Series(computed.ids.to_pandas(), dtype="str"), AS_OF: computed.as_of_us}
+    return pd.DataFrame({**keys, **computed.columns})
 
 
 def _smooth(outcomes: "pd.Series[float]") -> float:

@@ -4,15 +4,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import narwhals.stable.v2 as nw
+import numpy as np
 
 from contract.answers import ACTIVE_DAYS
 from contract.errors import HistoryError
 from contract.manifest import Eligible
 from features.events import Events
-from features.verbs import count
+from features.timeline import Array
 
-Definition = Callable[[Events], nw.Expr]
+Definition = Callable[[Events], Array]
 
 ACTIVE = Eligible(feature="days_since_order", at_most=ACTIVE_DAYS)
 HAS_ORDERED = Eligible(feature="days_since_order")
@@ -51,15 +51,15 @@ def target(horizon: int, eligible: Eligible) -> Callable[[Definition], Definitio
 
 
 @target(horizon=90, eligible=ACTIVE)
-def churn(orders: Events) -> nw.Expr:
+def churn(orders: Events) -> Array:
     """An active customer (ordered in the last 365 days) places no order within the horizon."""
-    return count(orders.days_ahead >= 0) == 0
+    return np.asarray(orders.count() == 0)
 
 
 @target(horizon=30, eligible=HAS_ORDERED)
-def next_purchase(orders: Events) -> nw.Expr:
+def next_purchase(orders: Events) -> Array:
     """A customer who has ordered before places an order within the horizon."""
-    return count(orders.days_ahead >= 0) > 0
+    return np.asarray(orders.count() > 0)
 
 
 def find_target(name: str, targets: Mapping[str, Target] = TARGETS) -> Target:

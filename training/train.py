@@ -8,14 +8,14 @@ import mlflow
 
 from contract.registry import Registry
 from contract.settings import Settings
-from features.engines import Frames
+from features.history import History
 from training.learn import learn
 from training.targets import Target
 from training.tracking import open_experiment, record
 
 
 def train(
-    frames: Frames,
+    history: History,
     targets: Sequence[Target],
     as_of: datetime,
     books: tuple[Settings, Registry],
@@ -27,7 +27,7 @@ def train(
     reports = {}
     with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
         for target in targets:
-            learned = learn(frames, target, as_of, tell)
+            learned = learn(history, target, as_of, tell)
             tell(f"{target.name}: recording in MLflow")
             reports[target.name] = record(learned, registry)
     return {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.problems import RefusalError, find_route, refuse
 from serving.routes.metrics import count_request
-from serving.routes.problems import RefusalError, find_route, refuse
 
 LOG = logging.getLogger("bentoml.patron")
 

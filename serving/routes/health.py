@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from serving.routes.problems import Problem, RefusalError
+from serving.problems import Problem, RefusalError
 from serving.scorer import Scorer
 
 ROUTER = APIRouter(tags=["health"])

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from contract.bundle import Bundle
+from serving.problems import Problem
 from serving.routes.health import find_scorer
-from serving.routes.problems import Problem
 
 ROUTER = APIRouter(tags=["models"])
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer, nest
-from contract.tables import Layout, Tables
-from features.engines import Frames, open_tables
-from serving.requests import Moment, Name, Number, Text, lay_out
+from contract.moments import as_micros
+from contract.norms import Norms
+from features.history import History
+from features.told import Act, Line, tell_history
+from serving.requests import Moment, Name, Number, Text
 
 LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 IGNORED = "rows_at_or_after_as_of_ignored"
@@ -106,17 +108,23 @@ def fail(key: str, record: Record) -> Failed | None:
     return Failed(record_id=record.record_id or key, customer_id=record.customer_id, error=told)
 
 
-def open_records(records: Mapping[str, Record], as_of: datetime, layout: Layout) -> Frames:
-    """Return the records' tables as the scorer reads them; every record is a known customer."""
-    lines = [(key, line) for key, r in records.items() for line in r.transactions]
-    acts = [(key, act) for key, r in records.items() for act in r.interactions]
-    customers = [
-        (key, r.model_copy(update={"since": None}) if r.since and r.since >= as_of else r)
-        for key, r in records.items()
-    ]
-    rows: dict[str, Any] = {"transactions": lines, "interactions": acts, "customers": customers}
-    tables = {table: lay_out(table, pairs) for table, pairs in rows.items()}
-    return open_tables(Tables(tables, layout))
+def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -> History:
+    """Return the records as a history that the scorer reads; every record is a known customer."""
+    places = list(enumerate(records.values()))
+    lines = [
+        Line(place, as_micros(line.ordered_at), line.order_id, line.amount, line.quantity,
+             line.discount, line.product_id or None)
+        for place, record in places
+        for line in record.transactions
+    ]  # fmt: skip
+    acts = [
+        Act(place, as_micros(act.occurred_at), act.kind, act.channel or None, act.value,
+            act.initiated_by or None)
+        for place, record in places
+        for act in record.interactions
+    ]  # fmt: skip
+    since = [as_micros(r.since) if r.since and r.since < as_of else None for _, r in places]
+    return tell_history(list(records), lines, acts, since, norms)
 
 
 def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.answers import ModelUsed
+from serving.problems import Problem, RefusalError
 from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
-from serving.routes.problems import Problem, RefusalError
-from serving.routes.records import Asked, Failed, Record, Scored, fail, open_records, tell
+from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
 from serving.scorer import Scorer
 
 ROUTER = APIRouter(tags=["scores"])
@@ -87,7 +87,8 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
     results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
     whole = {key: record for key, record in records.items() if key not in results}
     models = [_name_model(scorer, target) for target in targets]
-    for row in scorer.score(open_records(whole, as_of, scorer.layout), as_of, targets).to_pylist():
+    history = tell_records(whole, as_of, scorer.norms)
+    for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
         results[key] = tell(key, whole[key], row | {"models": models})
     failed = len(records) - len(whole)

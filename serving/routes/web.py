@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from serving.problems import answer_with_problems
 from serving.routes import ROUTERS
-from serving.routes.problems import answer_with_problems
 from serving.routes.scores import Question
 
 VERSION = "1"  # of the routes, as their paths have it; models tell their own

@@ -9,9 +9,18 @@ import xgboost
 from contract.bundle import Bundle, save_bundle
 from contract.manifest import Calibration, Eligible, Manifest, Priors
 from contract.models import Boosted, Logistic
+from contract.norms import Norms, Product, Repeating
 
 INPUTS = ("days_since_order", "orders_365d")
 LINE = Logistic((("days_since_order",), INPUTS), (0.7, -0.3), 0.1, 1.0)
+NORMS = Norms(
+    as_of=datetime(2026, 6, 1, tzinfo=UTC),
+    timezone="Europe/Berlin",
+    non_goods=("POST",),
+    vocabulary={"country": ("DE", "FR")},
+    products={"P-1": Product(category="bags", cost=3.5)},
+    repeating=Repeating(r=0.2426, alpha=4.414, a=0.793, b=2.426),
+)
 BASELINE = Logistic((("days_since_order",),), (0.5,), -1.0, 1.0)
 
 
@@ -41,7 +50,7 @@ def make_bundle(model, **changes):
         metrics={"auc": 0.75},
         dictionary="0" * 64,
     )
-    return Bundle(manifest.model_copy(update=changes), model, BASELINE, [{"name": "a"}])
+    return Bundle(manifest.model_copy(update=changes), model, BASELINE, [{"name": "a"}], NORMS)
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def test_a_saved_bundle_answers_the_same_to_the_bit(bundle, folder):
         assert np.isfinite(after).all()
     assert loaded.manifest.model_copy(update={"files": {}}) == bundle.manifest
     assert (loaded.version, loaded.entries) == ("3", bundle.entries)
+    assert loaded.norms == bundle.norms
     assert loaded.sha256 == hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
 
 
@@ -73,11 +74,11 @@ def test_saving_twice_gives_the_same_hash(bundle, tmp_path):
 
 def test_a_bundle_holds_data_only(folder):
     assert list_files(folder) == sorted(
-        [model_file(folder), "baseline.json", "dictionary.json", MANIFEST]
+        [model_file(folder), "baseline.json", "dictionary.json", "norms.json", MANIFEST]
     )
 
 
-@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json"])
+@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json", "norms.json"])
 @pytest.mark.parametrize("how", ["changed", "truncated", "emptied"])
 def test_a_file_that_is_not_the_registered_one_is_refused(folder, name, how):
     file = folder / (model_file(folder) if name == "model" else name)
@@ -89,7 +90,7 @@ def test_a_file_that_is_not_the_registered_one_is_refused(folder, name, how):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json"])
+@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json", "norms.json"])
 def test_a_missing_file_is_refused(folder, name):
     (folder / (model_file(folder) if name == "model" else name)).unlink()
     with pytest.raises(BundleError, match="other files than its manifest names"):
@@ -104,7 +105,7 @@ def test_a_file_the_manifest_does_not_name_is_refused(folder, planted, tmp_path)
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json"])
+@pytest.mark.parametrize("name", ["model", "baseline.json", "dictionary.json", "norms.json"])
 def test_a_pickle_in_place_of_a_file_is_refused_and_not_executed(folder, name, tmp_path):
     trap = pickle.dumps(Touch(tmp_path / "executed"))
     rewrite(folder, model_file(folder) if name == "model" else name, trap)
@@ -122,12 +123,12 @@ def test_coefficients_of_another_form_are_refused(folder, content):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"format": 2}, {"format": "new"}, {"inputs": 3}, {"unheard_of": 1}, {"base_rate": None}],
+    [{"format": 1}, {"format": "new"}, {"inputs": 3}, {"unheard_of": 1}, {"base_rate": None}],
     ids=lambda changes: " ".join(map(str, *changes.items())),
 )
 def test_a_manifest_of_another_format_is_refused(folder, changes):
     change(folder, **changes)
-    with pytest.raises(BundleError, match=r"bundle holds no readable manifest\.json of format 1"):
+    with pytest.raises(BundleError, match=r"bundle holds no readable manifest\.json of format 2"):
         load_bundle(folder)
 
 
@@ -149,7 +150,7 @@ def test_a_manifest_cannot_name_files_elsewhere(folder, tmp_path):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("lacking", ["model", "baseline.json", "dictionary.json"])
+@pytest.mark.parametrize("lacking", ["model", "baseline.json", "dictionary.json", "norms.json"])
 def test_a_bundle_needs_each_of_its_files(folder, lacking):
     name = model_file(folder) if lacking == "model" else lacking
     (folder / name).unlink()

@@ -21,7 +21,9 @@ LINE = {
 GOOD = {
     "transactions": [LINE, LINE | {"order_id": "B", "ordered_at": "2025-06-01"}],
     "products": [{"product_id": "P", "price": "10", "cost": "5"}],
-    "customers": [{"customer_id": "c", "since": "2024-01-01", "valid_from": ""}],
+    "customers": [
+        {"customer_id": "c", "since": "2024-01-01", "valid_from": "", "country": "", "kind": ""}
+    ],
     "interactions": [
         {"customer_id": "c", "occurred_at": "2025-01-01", "kind": "visit", "value": "1"}
     ],
@@ -83,6 +85,8 @@ BROKEN = [
      {"transactions.currency many_currencies": ("error", 2, "USD")}),
     (("customers", {"customer_id": "c"}),
      {"customers.customer_id listed_twice": ("warning", 1, "c")}),
+    (("customers", {"country": "DE"}), {"customers.country undated": ("warning", 1, "DE")}),
+    (("customers", {"kind": "reseller"}), {"customers.kind undated": ("warning", 1, "reseller")}),
     (("products", {"product_id": "P"}), {"products.product_id listed_twice": ("warning", 1, "P")}),
 ]  # fmt: skip
 REQUIRED = [(t.name, c.name) for t in TABLES.values() for c in t.columns if c.required]

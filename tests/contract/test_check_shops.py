@@ -47,6 +47,7 @@ def test_the_online_shop_is_found_as_it_is(checked, shared_data):
     fees = PRESETS["online_retail_ii"]["non_goods"]
     owners = lines.group_by("order_id").agg(pl.col("customer_id").n_unique())
     goods = pl.read_parquet(shared_data / "online_retail_ii" / "products.parquet")
+    customers = pl.read_parquet(shared_data / "online_retail_ii" / "customers.parquet")
     unlisted = lines.filter(pl.col("product_id").is_not_null()).join(goods, "product_id", "anti")
     own = ("customer_id", "order_id", "ordered_at", "product_id", "quantity", "unit_price")
     expected = {
@@ -61,6 +62,7 @@ def test_the_online_shop_is_found_as_it_is(checked, shared_data):
         ),
         "transactions.order_id order_of_many_customers": count(owners, pl.col("customer_id") > 1),
         "transactions.product_id not_in_products": unlisted.height,
+        "customers.country undated": count(customers, pl.col("country").is_not_null()),
     }
     assert counts(found) == {rule: rows for rule, rows in expected.items() if rows}
     assert expected["transactions.customer_id missing"] > 100_000

@@ -4,15 +4,21 @@ import os
 import sqlite3
 from datetime import UTC, datetime
 
+import narwhals.stable.v2 as nw
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import sqlalchemy as sql
 
+from contract.columns import TABLES
 from contract.errors import TablesError
+from contract.moments import as_micros
+from contract.norms import Norms
 from contract.tables import Layout, SqlTable, Tables, find_tables
 from features.compute import compute
 from features.engines import open_tables, read_tables
+from features.gather import read_history
 
 ROWS = pl.DataFrame(
     {
@@ -135,10 +141,28 @@ def test_what_a_layout_does_not_name_stays_out(engine):
 
 
 def test_both_engines_take_many_moments_and_one(engine):
-    frames = open_tables(Tables({"transactions": ROWS}), engine)
+    history = read_history(Tables({"transactions": ROWS}), engine)
     moments = [datetime(2026, 1, day, tzinfo=UTC) for day in (2, 3, 4)]
-    made = compute(frames, moments, ["orders_ever"]).collect("polars").to_native()
-    assert sorted(made["customer_id"]) == ["c", "c", "c", "d"]
+
+    def compute_at(*days):
+        norms = {day: Norms(as_of=day) for day in days}
+        return compute(history, norms, ["orders_ever"]).to_arrow()
+
+    made = compute_at(*moments)
+    assert made["customer_id"].to_pylist() == ["c", "c", "c", "d"]
+    assert made["as_of_us"].to_pylist() == [as_micros(moments[i]) for i in (0, 1, 2, 2)]
+    assert made["orders_ever"].to_pylist() == [1, 1, 1, 1]
+    assert pa.concat_tables([compute_at(day) for day in moments]).equals(made)
+
+
+def test_every_engine_gives_frames_of_one_kind(engine):
+    frames = open_tables(Tables({"transactions": ROWS}), engine)
+    tables = [getattr(frames, name) for name in TABLES]
+    assert {type(table) for table in tables} == {nw.LazyFrame}
+    typed = {name: dict(table.collect_schema()) for name, table in zip(TABLES, tables, strict=True)}
+    assert typed["transactions"]["at_us"] == typed["interactions"]["at_us"] == nw.Int64
+    assert typed["transactions"]["amount"] == typed["products"]["cost"] == nw.Float64
+    assert typed["customers"]["since_us"] == nw.Int64
 
 
 def refusal(source, engine):
@@ -148,7 +172,7 @@ def refusal(source, engine):
 
 
 def test_an_unknown_engine_is_refused():
-    told = "There is no engine 'spork'. Engines: polars, duckdb."
+    told = "There is no engine 'spork'. Engines: polars, duckdb, spark."
     assert refusal(ROWS, "spork") == told
 
 

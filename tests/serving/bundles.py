@@ -9,10 +9,12 @@ import xgboost
 from contract.bundle import Bundle, save_bundle
 from contract.manifest import Calibration, Eligible, Manifest, Priors
 from contract.models import Boosted, Logistic, Model
+from contract.norms import Norms
 from features.dictionary import describe, fingerprint
 
 TREE_INPUTS = ("days_since_order", "orders_365d", "spend_365d", "mean_gap", "visits_30d")
 LINE_INPUTS = ("days_since_order", "orders_90d")
+NORMS = Norms(as_of=datetime(2026, 6, 1, tzinfo=UTC))
 PRIORS = Priors(lapsed=0.95, prospect=0.875)
 
 
@@ -55,4 +57,4 @@ def _bundle(target: str, horizon: int, model: Model, inputs: tuple[str, ...]) ->
         dictionary=fingerprint(inputs),
     )
     baseline = Logistic((("days_since_order",),), (0.5,), -1.0, 1.0)
-    return Bundle(manifest, model, baseline, describe(inputs))
+    return Bundle(manifest, model, baseline, describe(inputs), NORMS)

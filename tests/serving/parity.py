@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.tables import find_tables
-from features.engines import open_tables
+from features.gather import read_history
 from serving.scorer import Scorer
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def score_batch(scorer: Scorer, records: list[dict[str, Any]], folder: Path) -> 
         pq.write_table(pa.table(columns), folder / f"{table}.parquet")
     customers = pa.table({"customer_id": [r["customer_id"] for r in records]})
     pq.write_table(customers, folder / "customers.parquet")
-    rows = scorer.score(open_tables(find_tables(str(folder))), AS_OF).to_pylist()
+    rows = scorer.score(read_history(find_tables(str(folder))), AS_OF).to_pylist()
     return {row["customer_id"]: row for row in rows}
 
 

@@ -11,9 +11,9 @@ import pytest
 from starlette.datastructures import Headers
 
 from contract.bundle import load_bundles
+from serving.problems import RefusalError
 from serving.routes import front, scores
 from serving.routes.front import Front
-from serving.routes.problems import RefusalError
 from serving.routes.web import make_app
 from serving.scorer import Scorer
 from tests.serving.bundles import make_bundles

@@ -5,18 +5,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.bundle import load_bundles
-from serving.requests import lay_out, read_json, read_moment, read_number
-from serving.routes.problems import RefusalError
-from serving.routes.records import Transaction
+from contract.moments import as_micros
+from contract.norms import Norms, Product
+from serving.problems import RefusalError
+from serving.requests import read_json, read_moment, read_number
+from serving.routes.records import Record, tell_records
 from serving.routes.scores import Scores, answer
 from serving.scorer import Scorer
 from tests.serving.bundles import PRIORS, make_bundles
 from tests.serving.malformed import BODIES
 
 AS_OF = "2026-06-01T00:00:00Z"
+MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def ask(scorer: Scorer, *records: dict[str, Any], **more: Any) -> Scores:
@@ -129,15 +133,25 @@ def test_moments_keep_every_microsecond() -> None:
     assert read_moment("2026-05-01T08:00:00.123456") == told
 
 
-def test_tables_have_the_contracts_columns_and_types() -> None:
-    line = Transaction.model_validate(buy(quantity=2)["transactions"][0])
-    table = lay_out("transactions", [("7", line)])
-    assert table.column_names[:4] == ["customer_id", "order_id", "ordered_at", "amount"]
-    assert str(table.schema.field("ordered_at").type) == "timestamp[us, tz=UTC]"
-    assert table["quantity"].to_pylist() == [2.0]
-    assert str(table.schema.field("currency").type) == "string"
-    assert table["currency"].null_count == 1
-    assert lay_out("interactions", []).num_rows == 0
+def test_records_become_a_history_of_their_rows() -> None:
+    told = buy(quantity="2", product_id="P-1")
+    told["transactions"].append(told["transactions"][0] | {"product_id": "POST"})
+    norms = Norms(as_of=MOMENT, non_goods=("POST",), products={"P-1": Product(category="bags")})
+    records = {"7": Record.model_validate(told), "8": Record(customer_id="d")}
+    history = tell_records(records, MOMENT, norms)
+    assert history.ids.to_pylist() == ["7", "8"]
+    assert history.lines.bounds.tolist() == [0, 1, 1]
+    assert history.lines["amount"].tolist() == [9.0]
+    assert history.lines["quantity"].tolist() == [2.0]
+    assert np.isnan(history.lines["discount"]).all()
+    assert history.goods.categories == ("bags",)
+    assert len(history.acts) == 0
+
+
+def test_customers_listed_at_or_after_the_moment_are_known_all_the_same() -> None:
+    record = Record(customer_id="c", since=AS_OF)
+    history = tell_records({"0": record}, MOMENT, Norms(as_of=MOMENT))
+    assert history.known(as_micros(MOMENT)).tolist() == [True]
 
 
 def test_bundles_are_read_from_a_folder(tmp_path: Path) -> None:

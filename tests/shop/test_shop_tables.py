@@ -36,7 +36,7 @@ def test_schemas(small: Tables) -> None:
         "value": NUMBER,
         "initiated_by": TEXT,
     }
-    assert small["customers"].columns == ["customer_id", "since", "country", "kind"]
+    assert small["customers"].columns == ["customer_id", "since", "country", "kind", "valid_from"]
     assert small["products"].columns == [
         "product_id",
         "category",

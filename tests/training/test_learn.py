@@ -1,12 +1,12 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import narwhals.stable.v2 as nw
 import numpy as np
+import polars as pl
 import pytest
 
 from contract.errors import HistoryError
-from contract.moments import as_micros
+from contract.tables import Tables, find_tables
+from features.gather import read_history
 from training.families import BASELINES, FAMILIES
 from training.learn import learn
 from training.report import tell_report, write_report
@@ -57,20 +57,22 @@ def test_the_model_ranks_better_than_silence_on_an_invented_shop(learned_churn):
 
 
 def test_what_happened_at_or_after_as_of_changes_no_bit_of_what_is_learned(
-    shop_frames, learned_churn
+    small_shop, learned_churn
 ):
-    moved = shop_frames.transactions.filter(
-        nw.col("at_us") >= as_micros(AS_OF - timedelta(days=40))
-    )
-    later = moved.with_columns(at_us=nw.col("at_us") + 40 * 86_400_000_000, amount=nw.lit(1e6))
-    poisoned = replace(shop_frames, transactions=nw.concat([shop_frames.transactions, later]))
+    lines = pl.read_parquet(small_shop / "transactions.parquet")
+    at = pl.col("ordered_at")
+    moved = lines.filter(at >= (AS_OF - timedelta(days=40)).replace(tzinfo=None))
+    later = moved.with_columns(at + timedelta(days=40), amount=pl.lit(1e6))
+    tables = find_tables(str(small_shop))
+    sources = {**tables.sources, "transactions": pl.concat([lines, later])}
+    poisoned = read_history(Tables(sources, tables.layout))
     again = learn(poisoned, TARGETS["churn"].over(60), AS_OF, lambda step: None)
     assert again.digest == learned_churn.digest
     assert again.bundle.manifest == learned_churn.bundle.manifest
 
 
-def test_the_same_data_gives_the_same_model_twice(shop_frames, learned_churn):
-    again = learn(shop_frames, TARGETS["churn"].over(60), AS_OF, lambda step: None)
+def test_the_same_data_gives_the_same_model_twice(shop_history, learned_churn):
+    again = learn(shop_history, TARGETS["churn"].over(60), AS_OF, lambda step: None)
     assert write_report(again) == write_report(learned_churn)
 
 
@@ -80,14 +82,14 @@ def test_the_percentiles_are_those_of_the_customers_scored_at_as_of(learned_chur
     assert list(learned_churn.bundle.percentile(percentiles[[0, 50, 100]])) == [0, 50, 100]
 
 
-def test_a_horizon_longer_than_the_history_holds_is_refused(shop_frames):
+def test_a_horizon_longer_than_the_history_holds_is_refused(shop_history):
     with pytest.raises(HistoryError, match="days of orders before 2026-11-01 are too few"):
-        learn(shop_frames, TARGETS["churn"].over(400), AS_OF, lambda step: None)
+        learn(shop_history, TARGETS["churn"].over(400), AS_OF, lambda step: None)
 
 
-def test_as_of_before_the_first_order_is_refused(shop_frames):
+def test_as_of_before_the_first_order_is_refused(shop_history):
     with pytest.raises(HistoryError, match="no order before as_of"):
-        learn(shop_frames, TARGETS["churn"], datetime(2020, 1, 1, tzinfo=UTC), lambda step: None)
+        learn(shop_history, TARGETS["churn"], datetime(2020, 1, 1, tzinfo=UTC), lambda step: None)
 
 
 def test_the_report_for_people_shows_every_line(learned_churn):

@@ -8,7 +8,7 @@ import pytest
 
 import shop
 from contract.tables import find_tables
-from features.engines import open_tables
+from features.gather import read_history
 from serving.scorer import Scorer
 from training.learn import learn
 from training.report import write_report
@@ -22,7 +22,7 @@ def real(request, shared_data):
     as_of, horizon, least_auc = request.param
     tables = find_tables(str(shared_data / "online_retail_ii"), "online_retail_ii")
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
-    learned = learn(open_tables(tables), TARGETS["churn"].over(horizon), moment, lambda step: None)
+    learned = learn(read_history(tables), TARGETS["churn"].over(horizon), moment, lambda step: None)
     return write_report(learned), least_auc
 
 
@@ -50,9 +50,9 @@ def scored(tmp_path_factory):
     """Churn learned on an invented shop and foretold for the 90 days after its end."""
     folder = tmp_path_factory.mktemp("planted")
     shop.make_shop(folder, shop.Plan(customers=3000, months=30, seed=3))
-    frames, as_of = open_tables(find_tables(str(folder))), datetime(2026, 11, 1, tzinfo=UTC)
-    learned = learn(frames, TARGETS["churn"], as_of, lambda step: None)
-    answers = pl.from_arrow(Scorer({"churn": learned.bundle}).score(frames, as_of))
+    history, as_of = read_history(find_tables(str(folder))), datetime(2026, 11, 1, tzinfo=UTC)
+    learned = learn(history, TARGETS["churn"], as_of, lambda step: None)
+    answers = pl.from_arrow(Scorer({"churn": learned.bundle}).score(history, as_of))
     truth = pl.read_parquet(folder / "truth" / "customers.parquet")
     future = pl.read_parquet(folder / "truth" / "future.parquet")
     joined = answers.join(truth, on="customer_id").join(future, on="customer_id")

@@ -1,12 +1,16 @@
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from contract.errors import HistoryError
+from contract.norms import Norms
+from features.compute import compute
 from training.snapshots import find_outcomes, observe_priors, take_snapshots
 from training.targets import TARGETS, find_target
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
+NORMS = {AS_OF: Norms(as_of=AS_OF)}
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -19,9 +23,9 @@ def days(count):
     return timedelta(days=count)
 
 
-def outcomes(frames, target):
-    found = find_outcomes(frames, target, [AS_OF]).collect("polars").to_native()
-    return {r["customer_id"]: (r["outcome"], r["days_until"]) for r in found.to_dicts()}
+def outcomes(history, target):
+    found = compute(history, NORMS, (), partial(find_outcomes, target)).to_arrow().to_pylist()
+    return {r["customer_id"]: (r["outcome"], r["days_until"]) for r in found}
 
 
 def test_churn_is_no_order_within_the_horizon(open_rows):
@@ -60,9 +64,9 @@ def test_a_return_is_no_order(open_rows):
 
 def test_churn_speaks_of_customers_who_ordered_within_a_year(open_rows):
     rows = [order("a", AS_OF - days(365)), order("b", AS_OF - days(365) - MICROSECOND)]
-    frames = open_rows(transactions=rows)
-    assert list(take_snapshots(frames, TARGETS["churn"], [AS_OF]).rows["customer_id"]) == ["a"]
-    everyone = take_snapshots(frames, TARGETS["next_purchase"], [AS_OF]).rows
+    history = open_rows(transactions=rows)
+    assert list(take_snapshots(history, TARGETS["churn"], NORMS).rows["customer_id"]) == ["a"]
+    everyone = take_snapshots(history, TARGETS["next_purchase"], NORMS).rows
     assert list(everyone["customer_id"]) == ["a", "b"]
 
 
@@ -74,15 +78,15 @@ def test_priors_are_the_shares_among_the_lapsed_and_the_never_ordered(open_rows)
         {"customer_id": "undated", "since": None},
     ]
     ordering = order("p", AS_OF + days(1))
-    frames = open_rows(transactions=[*lapsed, ordering], customers=customers)
-    priors = observe_priors(frames, TARGETS["churn"], AS_OF)
+    history = open_rows(transactions=[*lapsed, ordering], customers=customers)
+    priors = observe_priors(history, TARGETS["churn"], AS_OF)
     assert priors.lapsed == pytest.approx((3 + 1) / (4 + 2))
     assert priors.prospect == pytest.approx((1 + 1) / (2 + 2))
 
 
 def test_prospects_have_the_prior_of_the_lapsed_where_there_were_none(open_rows):
-    frames = open_rows(transactions=[order("a", AS_OF - days(400))])
-    priors = observe_priors(frames, TARGETS["churn"], AS_OF)
+    history = open_rows(transactions=[order("a", AS_OF - days(400))])
+    priors = observe_priors(history, TARGETS["churn"], AS_OF)
     assert priors.lapsed == priors.prospect == pytest.approx(2 / 3)
 
 

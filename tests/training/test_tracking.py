@@ -17,7 +17,7 @@ AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory, shop_frames):
+def session(tmp_path_factory, shop_history):
     settings, tmp_path = (
         Settings(home=tmp_path_factory.mktemp("home")),
         tmp_path_factory.mktemp("b"),
@@ -27,7 +27,7 @@ def session(tmp_path_factory, shop_frames):
         fetch_champions(registry, tmp_path)
     steps = []
     targets = [TARGETS["churn"].over(60), TARGETS["next_purchase"]]
-    report = train(shop_frames, targets, AS_OF, (settings, registry), steps.append)
+    report = train(shop_history, targets, AS_OF, (settings, registry), steps.append)
     return settings, registry, report, steps
 
 
@@ -87,12 +87,12 @@ def test_what_is_registered_is_challenger_until_promoted(session, tmp_path):
     assert champions["churn"].version == "1"
 
 
-def test_the_champion_before_stays_at_hand(session, shop_frames):
+def test_the_champion_before_stays_at_hand(session, shop_history):
     settings, registry, _, _ = session
     if registry.list_targets(CHAMPION) != ["churn"]:
         registry.promote("churn")
     again = [TARGETS["churn"].over(60)]
-    train(shop_frames, again, AS_OF, (settings, registry), lambda step: None)
+    train(shop_history, again, AS_OF, (settings, registry), lambda step: None)
     registry.promote("churn")
     assert registry.find("churn", CHAMPION).number == "2"
     assert registry.find("churn", PREVIOUS).number == "1"

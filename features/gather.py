@@ -1,0 +1,190 @@
+"""Gather typed tables, from whichever engine, into one history: names as codes, rows in order."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+
+from contract.tables import Tables
+from features.engines import Frames, open_tables
+from features.goods import Goods
+from features.history import ALWAYS, COMPANY_KINDS, NEVER, History
+from features.tables import Table, arrange
+from features.timeline import Array, Mask, Whole
+
+_LINES = ("customer_id", "order_id", "at_us", "amount", "quantity", "discount", "product_id")
+_ACTS = ("customer_id", "at_us", "kind", "channel", "value", "initiated_by")
+_GOODS = ("product_id", "category", "cost")
+_LISTED = ("customer_id", "since_us", "country", "kind", "valid_from_us")
+
+READ = {"transactions": _LINES, "interactions": _ACTS, "customers": _LISTED, "products": _GOODS}
+
+_NAMES = pl.Categorical(pl.Categories.random())
+
+
+class Coded(NamedTuple):
+    """A text column as codes, -1 for none, and the names they stand for, in order."""
+
+    codes: Array
+    names: tuple[str, ...]
+
+
+def read_history(tables: Tables, engine: str = "polars") -> History:
+    """Return the history that a shop's tables tell, read by the engine; Spark spreads it."""
+    frames = open_tables(tables, engine)
+    if engine != "spark":
+        return gather(frames)
+    from features.distribute import spread
+
+    history: Any = spread(frames, gather, READ)
+    return history  # type: ignore[no-any-return]
+
+
+def gather(frames: Frames) -> History:
+    """Return the history that the frames tell, customers in the order of their ids."""
+    lines, acts, listed = (
+        _collect(frame, columns)
+        for frame, columns in (
+            (frames.transactions, _LINES),
+            (frames.interactions, _ACTS),
+            (frames.customers, _LISTED),
+        )
+    )
+    owners, ids = _code_together([t["customer_id"] for t in (lines, acts, listed)])
+    products = _code(lines["product_id"])
+    acts_table, act_names = _arrange_acts(acts, owners[1], len(ids))
+    listed_table, listed_names = _arrange_listed(listed, owners[2], len(ids))
+    return History(
+        ids=ids.to_arrow(compat_level=pl.CompatLevel.oldest()),
+        lines=_arrange_lines(lines, owners[0], (products.codes, len(ids))),
+        acts=acts_table,
+        listed=listed_table,
+        since_us=_find_since(listed, owners[2], len(ids)),
+        goods=_read_goods(_collect(frames.products, _GOODS), products),
+        names={**act_names, **listed_names, "product": products.names},
+        timezone=frames.layout.timezone,
+        non_goods=frames.layout.non_goods,
+    )
+
+
+def _collect(frame: nw.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return the columns, ids and names as Polars categories, orders as hashes of their ids."""
+    chosen = frame.select(*columns)
+    native: Any = chosen.to_native()
+    rows = (
+        native if isinstance(native, pl.LazyFrame) else chosen.collect("polars").to_native().lazy()
+    )
+    texts = [
+        c for c, kind in rows.collect_schema().items() if kind == pl.String and c != "order_id"
+    ]
+    coded = rows.with_columns(pl.col(texts).cast(_NAMES))
+    if "order_id" in columns:
+        coded = coded.with_columns(order=pl.col("order_id").hash())
+    return coded.collect()
+
+
+def _code(column: pl.Series) -> Coded:
+    (codes,), names = _code_together([column])
+    return Coded(codes, tuple(names))
+
+
+def _code_together(columns: Sequence[pl.Series]) -> tuple[list[Array], pl.Series]:
+    """Return each column's codes, places in the sorted names of all of them."""
+    distinct = [c.unique().drop_nulls() for c in columns]
+    all_names = pl.concat(distinct).unique()
+    named = pl.DataFrame({"code": all_names.to_physical(), "name": all_names.cast(pl.String)})
+    named = named.sort("name")
+    place = np.full(int(named["code"].max() or 0) + 2, -1, dtype=np.int32)  # type: ignore[arg-type]
+    place[named["code"].to_numpy()] = np.arange(len(named), dtype=np.int32)
+    none = len(place) - 1  # its place stays -1
+    return [place[c.to_physical().fill_null(none).to_numpy()] for c in columns], named["name"]
+
+
+def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:
+    product, customers = goods
+    columns = {n: lines[n].to_numpy() for n in ("at_us", "amount", "quantity", "discount")}
+    columns |= {"order": lines["order"].to_numpy(), "product": product}
+    table = arrange(owner, customers, columns, ("at_us", "order"))
+    tied = _find_tied(table)
+    if not tied.any():
+        return table
+    owner = np.repeat(np.arange(customers, dtype=np.int32), np.diff(table.bounds))
+    rows = np.flatnonzero(tied[owner])
+    order = table["order"].copy()
+    order[rows] = _rank_ids(lines, order[rows])
+    return arrange(owner, customers, {**table.columns, "order": order}, ("at_us", "order"))
+
+
+def _find_tied(lines: Table) -> Mask:
+    """Return whether each customer has two orders at one instant: their ids tell which is last."""
+    at_us, order = lines["at_us"], lines["order"]
+    beside = np.flatnonzero((at_us[1:] == at_us[:-1]) & (order[1:] != order[:-1])) + 1
+    tied = np.zeros(len(lines.bounds) - 1, dtype=bool)
+    tied[np.searchsorted(lines.bounds, beside, side="right") - 1] = True
+    return tied
+
+
+def _rank_ids(lines: pl.DataFrame, hashes: Array) -> Array:
+    """Return for each hash the place of its order's id among those of all of them."""
+    wanted = pl.col("order").is_in(pl.Series(hashes).unique().implode())
+    ids = (
+        lines.lazy().filter(wanted).select("order", "order_id").unique().sort("order_id").collect()
+    )
+    distinct = ids["order"].to_numpy()
+    by_hash = np.argsort(distinct)
+    return by_hash[np.searchsorted(distinct[by_hash], hashes)].astype(np.uint64)
+
+
+def _arrange_acts(acts: pl.DataFrame, owner: Array, customers: int) -> tuple[Table, dict[str, Any]]:
+    kind, channel = _code(acts["kind"]), _code(acts["channel"])
+    who, actors = _code(acts["initiated_by"])
+    company = np.isin(kind.codes, [i for i, n in enumerate(kind.names) if n in COMPANY_KINDS])
+    said = who >= 0
+    by_company = actors.index("company") if "company" in actors else -2
+    columns = {
+        "at_us": acts["at_us"].to_numpy(),
+        "kind": kind.codes,
+        "channel": channel.codes,
+        "value": acts["value"].to_numpy(),
+        "company": np.where(said, who == by_company, company),
+    }
+    names = {"act_kind": kind.names, "channel": channel.names}
+    return arrange(owner, customers, columns, ("at_us", "kind")), names
+
+
+def _arrange_listed(
+    listed: pl.DataFrame, owner: Array, customers: int
+) -> tuple[Table, dict[str, Any]]:
+    """Return what is said of customers, where it is said from when on: only that can be used."""
+    country, kind = _code(listed["country"]), _code(listed["kind"])
+    dated = listed["valid_from_us"].is_not_null().to_numpy()
+    columns = {
+        "at_us": listed["valid_from_us"].fill_null(0).to_numpy(),
+        "country": country.codes,
+        "kind": kind.codes,
+    }
+    kept = {name: column[dated] for name, column in columns.items()}
+    names = {"country": country.names, "kind": kind.names}
+    return arrange(owner[dated], customers, kept, ("at_us", "country", "kind")), names
+
+
+def _find_since(listed: pl.DataFrame, owner: Array, customers: int) -> Whole:
+    since = np.full(customers, NEVER)
+    dated = listed["since_us"].is_not_null().to_numpy()
+    np.minimum.at(since, owner[dated], listed["since_us"].drop_nulls().to_numpy())
+    undated = owner[~dated]
+    since[undated] = np.where(since[undated] == NEVER, ALWAYS, since[undated])
+    return since
+
+
+def _read_goods(products: pl.DataFrame, coded: Coded) -> Goods:
+    """Return category and cost of each product that was sold; of several rows, the least."""
+    named = products.with_columns(pl.col("product_id", "category").cast(pl.String))
+    named = named.sort("product_id", "category", "cost", nulls_last=True)
+    one = named.unique("product_id", keep="first", maintain_order=True)
+    sold = pl.DataFrame({"product_id": pl.Series(coded.names, dtype=pl.String)})
+    found = sold.join(one, on="product_id", how="left", maintain_order="left")
+    category = _code(found["category"].cast(_NAMES))
+    return Goods(category.names, category.codes, found["cost"].to_numpy())

@@ -1,0 +1,149 @@
+"""What features speak of, made of a history's rows."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from features.alone import Alone
+from features.events import Events
+from features.history import ALWAYS, NEVER, History
+from features.lines import make_lines
+from features.orders import make_orders
+from features.timeline import DAY_US, Source, as_millionths, count_kept, count_up
+
+ANSWER_DAYS = 7
+
+
+def make_returns(history: History) -> Source:
+    """Return a row per returned or cancelled line: amount (> 0)."""
+    returned = history.lines["amount"] < 0
+    amount = as_millionths(-history.lines["amount"][returned])
+    bounds = count_kept(returned, history.lines.bounds)
+    return Source(bounds, history.lines["at_us"][returned], {"amount": amount})
+
+
+def make_interactions(history: History) -> Source:
+    """Return a row per interaction: kind, channel, value, and whether the shop acted."""
+    acts = history.acts
+    columns = {name: acts[name] for name in ("kind", "channel", "value", "company")}
+    codes = {"kind": history.names["act_kind"], "channel": history.names["channel"]}
+    return Source(acts.bounds, acts["at_us"], columns, codes)
+
+
+def make_answers(history: History) -> Source:
+    """Return a row per campaign that the customer answered by an act of theirs within 7 days.
+
+    It stands at the time of the answer, so that none is known before it came.
+    """
+    acts = history.acts
+    rows = np.arange(len(acts))
+    codes = find_codes(history.names["act_kind"], CAMPAIGNS)
+    sent = acts["company"] & np.isin(acts["kind"], codes)
+    # The first own act from each row's instant on: the least place among those from there on.
+    own = np.where(acts["company"], len(acts), rows)
+    at_us, owner = acts["at_us"], np.repeat(np.arange(len(acts.bounds) - 1), np.diff(acts.bounds))
+    new = np.ones(len(acts), dtype=bool)
+    new[1:] = (at_us[1:] != at_us[:-1]) | (owner[1:] != owner[:-1])
+    instant = np.maximum.accumulate(np.where(new, rows, 0))
+    following = np.minimum.accumulate(own[::-1])[::-1][instant]
+    ends = np.repeat(acts.bounds[1:], np.diff(acts.bounds))
+    sent &= following < ends
+    answer_us = at_us[following[sent]]
+    soon = answer_us - at_us[sent] <= ANSWER_DAYS * DAY_US
+    sent[np.flatnonzero(sent)[~soon]] = False
+    return Source(count_kept(sent, acts.bounds), answer_us[soon], {})
+
+
+def make_troubles(history: History) -> Source:
+    """Return a row per complaint, ticket or closing: how many are open then.
+
+    A closing settles what was raised before it, and is nothing where all is settled.
+    """
+    acts = history.acts
+    raised = np.isin(acts["kind"], find_codes(history.names["act_kind"], COMPLAINTS))
+    kept = raised | np.isin(acts["kind"], find_codes(history.names["act_kind"], SETTLED))
+    bounds = count_kept(kept, acts.bounds)
+    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    # What is raised and closed at one instant is closed: complaints come first.
+    order = np.lexsort((~raised[kept], acts["at_us"][kept], owner))
+    balance = np.cumsum(np.where(raised[kept][order], 1, -1))
+    balance -= np.append(0, balance)[bounds[:-1]][owner]
+    # Each customer's lowest balance so far: those after start lower than any before could reach.
+    below = owner * (2 * len(owner) + 1)
+    lowest = np.minimum.accumulate(np.minimum(balance, 0) - below) + below
+    return Source(bounds, acts["at_us"][kept], {"open": (balance - lowest).astype(np.float64)})
+
+
+def make_attributes(history: History) -> Source:
+    """Return a row per change of what is said of a customer: country, kind."""
+    listed = history.listed
+    codes = {name: history.names[name] for name in ("country", "kind")}
+    changed = np.ones(len(listed), dtype=bool)
+    changed[1:] = False
+    for name in codes:
+        changed[1:] |= listed[name][1:] != listed[name][:-1]
+    changed[listed.bounds[:-1][listed.bounds[1:] > listed.bounds[:-1]]] = True
+    columns = {name: listed[name][changed] for name in codes}
+    bounds = count_kept(changed, listed.bounds)
+    return Source(bounds, listed["at_us"][changed], columns, codes)
+
+
+def make_joined(history: History) -> Source:
+    """Return a row per customer of whom it is said when they joined."""
+    since = history.since_us
+    dated = (since != NEVER) & (since != ALWAYS)
+    return Source(count_up(dated), since[dated], {})
+
+
+CAMPAIGNS = ("campaign", "campaign_received")
+COMPLAINTS = ("complaint", "support_ticket")
+SETTLED = ("complaint_closed", "complaint_resolved", "ticket_closed", "ticket_resolved", "resolved")
+
+SOURCES: Mapping[str, Callable[[History], Source]] = {
+    "orders": make_orders,
+    "returns": make_returns,
+    "lines": make_lines,
+    "interactions": make_interactions,
+    "answers": make_answers,
+    "troubles": make_troubles,
+    "attributes": make_attributes,
+    "joined": make_joined,
+}
+
+
+class Shop:
+    """The sources of one history, each made when it is first asked for."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._made: dict[str, Source] = {}
+        self._past: dict[str, Events] = {}
+        self._as_of_us: int | None = None
+
+    def source(self, name: str) -> Source:
+        """Return the source of that name."""
+        if name not in self._made:
+            self._made[name] = SOURCES[name](self.history)
+        return self._made[name]
+
+    def past(self, name: str, as_of_us: int) -> Events:
+        """Return the source's events strictly before the moment; those of the last are kept."""
+        if as_of_us != self._as_of_us:
+            self._past, self._as_of_us = {}, as_of_us
+        if name not in self._past:
+            self._past[name] = Events(*self.source(name).past(as_of_us))
+        return self._past[name]
+
+    def alone(self, name: str, as_of_us: int) -> Alone:
+        """Return the past events of a shop's only customer."""
+        rows, bounds = self.source(name).past(as_of_us)
+        return Alone(rows, 0, int(bounds[1]))
+
+    def ahead(self, name: str, as_of_us: int, days: int) -> Events:
+        """Return the source's events within so many days from the moment on."""
+        return Events(*self.source(name).ahead(as_of_us, days))
+
+
+def find_codes(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    """Return the codes of those names that occur."""
+    return [names.index(name) for name in wanted if name in names]
