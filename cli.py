@@ -22,7 +22,7 @@ Verb = Callable[[Arguments, Settings], int]
 
 OK, WRONG, STOPPED = 0, 1, 130
 
-ENGINES = ("polars", "duckdb", "_duckdb")
+ENGINES = ("polars", "duckdb", "_duckdb", "pyspark", "py4j")
 UNREADABLE = (
     "A table cannot be read to its end ({}). Write it again: CSV in UTF-8, with commas, and as many"
     " values in every row as there are names in the first."

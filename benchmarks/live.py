@@ -71,7 +71,7 @@ def tell_rows(customer: int, norms: Norms) -> Rows:
 
 def tell_one(rows: Rows, norms: Norms) -> Any:
     """Return the history of one customer's rows."""
-    return tell_history(["C"], *rows, [None], norms)
+    return tell_history(["C"], *rows, [], [None], norms)
 
 
 def tell_all(all_rows: list[Rows], norms: Norms) -> Any:
@@ -79,7 +79,7 @@ def tell_all(all_rows: list[Rows], norms: Norms) -> Any:
     lines = [x._replace(customer=i) for i, rows in enumerate(all_rows) for x in rows[0]]
     acts = [x._replace(customer=i) for i, rows in enumerate(all_rows) for x in rows[1]]
     ids = [f"C-{i:04}" for i in range(len(all_rows))]
-    return tell_history(ids, lines, acts, [None] * len(ids), norms)
+    return tell_history(ids, lines, acts, [], [None] * len(ids), norms)
 
 
 def frame(rows: Rows) -> Tables:

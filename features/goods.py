@@ -37,11 +37,11 @@ def describe_goods(names: tuple[str, ...], products: Mapping[str, Product]) -> G
 
 def list_goods(goods: Goods, names: tuple[str, ...], sold: Array) -> dict[str, Product]:
     """Return what is known of each product of which a code was sold."""
-    codes = np.unique(sold)
+    codes = np.unique(sold[sold >= 0])
     categories = (*goods.categories, None)
     told = zip(codes, goods.category[codes].tolist(), goods.cost[codes].tolist(), strict=True)
     return {
         names[code]: Product(category=categories[category], cost=None if cost != cost else cost)
         for code, category, cost in told
-        if code >= 0 and (category >= 0 or cost == cost)
+        if category >= 0 or cost == cost
     }

@@ -36,10 +36,20 @@ class Act(NamedTuple):
     initiated_by: str | None = None
 
 
+class Entry(NamedTuple):
+    """What is said of a customer from a time on; `customer` is the place of the customer."""
+
+    customer: int
+    at_us: int
+    country: str | None = None
+    kind: str | None = None
+
+
 def tell_history(
     ids: Sequence[str],
     lines: Iterable[Line],
     acts: Iterable[Act],
+    entries: Iterable[Entry],
     since_us: Sequence[int | None],
     norms: Norms,
 ) -> History:
@@ -47,10 +57,7 @@ def tell_history(
     goods_only = [line for line in lines if line.product_id not in norms.non_goods]
     bought, products_sold = _arrange_lines(len(ids), goods_only)
     done, names = _arrange_acts(len(ids), list(acts))
-    nothing = np.zeros(0, dtype=np.int64)
-    listed = Table(np.zeros(len(ids) + 1, dtype=np.int64),
-                   {"at_us": nothing, "country": nothing.astype(np.int32),
-                    "kind": nothing.astype(np.int32)})  # fmt: skip
+    listed, said = _arrange_entries(len(ids), list(entries))
     return History(
         ids=pa.array(ids, pa.large_string()),
         lines=bought,
@@ -58,7 +65,7 @@ def tell_history(
         listed=listed,
         since_us=np.array([ALWAYS if s is None else s for s in since_us], dtype=np.int64),
         goods=describe_goods(products_sold, norms.products),
-        names={**names, "country": (), "kind": (), "product": products_sold},
+        names={**names, **said, "product": products_sold},
         timezone=norms.timezone,
     )
 
@@ -97,6 +104,18 @@ def _arrange_acts(customers: int, acts: list[Act]) -> tuple[Table, dict[str, tup
     owner = np.array(told.customer, dtype=np.int32)
     table = arrange(owner, customers, columns, ("at_us", "kind"))
     return table, {"act_kind": kinds, "channel": channels}
+
+
+def _arrange_entries(
+    customers: int, entries: list[Entry]
+) -> tuple[Table, dict[str, tuple[str, ...]]]:
+    told = _turn(Entry, entries)
+    country, countries = _code(told.country)
+    kind, kinds = _code(told.kind)
+    columns = {"at_us": np.array(told.at_us, dtype=np.int64), "country": country, "kind": kind}
+    owner = np.array(told.customer, dtype=np.int32)
+    table = arrange(owner, customers, columns, ("at_us", "country", "kind"))
+    return table, {"country": countries, "kind": kinds}
 
 
 def _turn(form: Any, rows: list[Any]) -> Any:

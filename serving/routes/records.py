@@ -10,7 +10,7 @@ from contract.answers import Answer, nest
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
-from features.told import Act, Line, tell_history
+from features.told import Act, Entry, Line, tell_history
 from serving.requests import Moment, Name, Number, Text
 
 LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
@@ -60,6 +60,11 @@ class Record(Asked):
     transactions: Rows[Transaction] = []
     interactions: Rows[Interaction] = []
     since: Moment | None = None
+    country: Text | None = None
+    kind: Text | None = None
+    valid_from: Moment | None = Field(
+        None, description="Since when country and kind hold; always, unless told."
+    )
 
 
 class _Result(BaseModel):
@@ -123,8 +128,14 @@ def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -
         for place, record in places
         for act in record.interactions
     ]  # fmt: skip
+    entries = [
+        Entry(place, as_micros(r.valid_from) if r.valid_from else 0, r.country or None,
+              r.kind or None)
+        for place, r in places
+        if r.country or r.kind or r.valid_from
+    ]  # fmt: skip
     since = [as_micros(r.since) if r.since and r.since < as_of else None for _, r in places]
-    return tell_history(list(records), lines, acts, since, norms)
+    return tell_history(list(records), lines, acts, entries, since, norms)
 
 
 def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:

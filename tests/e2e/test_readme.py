@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from features.dictionary import FEATURES
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 BY_HAND = README.partition("## By hand")[2]
@@ -98,7 +100,9 @@ def test_the_batch_has_a_whole_row_for_every_customer(told, environment):
 
 def test_the_features_are_a_row_per_customer(told, environment):
     rows = pq.read_table(environment["cwd"] / "features.parquet")
-    assert rows.column_names[:2] == ["customer_id", "as_of"] and rows.num_columns == 62
+    assert rows.column_names[:2] == ["customer_id", "as_of"] and rows.num_columns == 2 + len(
+        FEATURES
+    )
     assert "2,000 rows in features.parquet" in told["features"]
 
 
@@ -125,8 +129,13 @@ def test_one_customer_over_http_equals_the_batch_to_the_bit(port, environment):
         "interactions": ("kind", "occurred_at", "channel", "value", "initiated_by"),
     }
     rows = {t: pq.read_table(home / "shop" / f"{t}.parquet").to_pylist() for t in tables}
+    listed = {
+        c["customer_id"]: c for c in pq.read_table(home / "shop/customers.parquet").to_pylist()
+    }
     for customer in list(batch)[::67]:
-        record = {"customer_id": customer}
+        record = listed[customer] | {
+            n: listed[customer][n].isoformat() for n in ("since", "valid_from")
+        }
         for table, columns in tables.items():
             own = [r for r in rows[table] if r["customer_id"] == customer]
             record[table] = [

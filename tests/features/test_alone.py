@@ -122,6 +122,7 @@ def told(rows, ids, norms):
         ids,
         [Line(*row) for row in lines.sample(fraction=1, shuffle=True, seed=1).iter_rows()],
         [Act(*row) for row in acts.sample(fraction=1, shuffle=True, seed=2).iter_rows()],
+        [],
         since,
         norms[MOMENTS[0]],
     )
@@ -154,7 +155,7 @@ def test_norms_bring_the_zone_and_what_is_no_goods_to_rows_that_a_caller_tells(n
 
 def test_a_customer_told_without_rows_is_known_and_has_nothing(norms):
     moment = MOMENTS[0]
-    nobody = tell_history(["c"], [], [], [None], norms[moment])
+    nobody = tell_history(["c"], [], [], [], [None], norms[moment])
     made = compute(nobody, {moment: norms[moment]})
     assert made.ids.to_pylist() == ["c"]
     for name, feature in FEATURES.items():
