@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
@@ -134,8 +135,8 @@ def spread(frames: Frames, gather: Callable[[Frames], History], read: Read) -> S
         for name, table in tables.items()
     ]
     rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), packed)
-    # Kept, as whoever asks asks several times; small partitions become one, none is divided.
-    together = rows.repartition(CUSTOMER).persist()
+    # Kept, as whoever asks asks several times; on disk, as memory is what tasks need.
+    together = rows.repartition(CUSTOMER).persist(StorageLevel.DISK_ONLY)
     return SparkHistory(together, Reader(gather, products, frames.layout))
 
 

@@ -22,6 +22,8 @@ SETTINGS: dict[str, bool | float | int | str | None] = {
     "spark.app.name": "patron",
     "spark.driver.maxResultSize": 0,
     "spark.executorEnv.POLARS_MAX_THREADS": 1,  # a task has one core
+    # A task's Python holds a partition whole: this much, packed, is some 200,000 order lines.
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "4m",
     "spark.sql.caseSensitive": True,
     # Few rows shall be few partitions where they are kept, too.
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": True,
