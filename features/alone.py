@@ -52,7 +52,7 @@ class Alone:
         places = [self._end, *(self._find_recent(age) for age in ages)]
         if column is None:
             return [float(b - a) for a, b in zip(places[1:], places, strict=False)]
-        sums, scale = self._rows.once(column, self._add_up, column)
+        sums, scale = self._rows.once(("sums", column), self._add_up, column)
         pairs = zip(places[1:], places, strict=False)
         return [(sums[b] - sums[a]) / scale for a, b in pairs]
 
@@ -89,7 +89,7 @@ class Alone:
         return float(max(Counter(codes).values(), default=0))
 
     def total(self, column: str) -> float:
-        sums, scale = self._rows.once(column, self._add_up, column)
+        sums, scale = self._rows.once(("sums", column), self._add_up, column)
         return float((sums[self._end] - sums[self._first]) / scale)
 
     def _add_up(self, column: str) -> tuple[list[int], int]:

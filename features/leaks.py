@@ -45,7 +45,7 @@ class Leak:
 
 
 def refuse_leaks(history: History, moment: datetime, norms: Norms) -> None:
-    """Raise if a feature sees what comes at or after the moment, or the gate itself is blind."""
+    """Raise if a feature sees what comes at or after the moment."""
     leaks = find_leaks(history, moment, norms)
     if leaks:
         told = "; ".join(f"{leak.feature} saw {leak.saw}" for leak in leaks[:5])

@@ -15,10 +15,11 @@ from contract.errors import BundleError
 from contract.models import Columns, Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
-from features.compute import Computed, compute
+from features.compute import compute
 from features.dictionary import FEATURES, fingerprint
 from features.history import History
 
+SILENCE = "days_since_order"
 FAR_DAYS = 1825  # a date further off than five years says no more than "not soon"
 
 Flat = dict[str, Any]
@@ -45,41 +46,42 @@ class Scorer:
         """What is usual in the shop, by the model that was trained last."""
         return max((b.norms for b in self.bundles.values()), key=lambda norms: norms.as_of)
 
+    @cached_property
+    def shared(self) -> list[tuple[Norms, list[Bundle]]]:
+        """The bundles that go by the same norms, of which features are computed once."""
+        groups: list[tuple[Norms, list[Bundle]]] = []
+        for bundle in self.bundles.values():
+            own = next((b for norms, b in groups if norms == bundle.norms), None)
+            if own is None:
+                groups.append((bundle.norms, [bundle]))
+            else:
+                own.append(bundle)
+        return groups
+
     def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
         as_of = as_utc(as_of)
-        chosen = [self.bundles[t] for t in targets or self.bundles]
-        seen: list[tuple[Norms, Computed]] = []
-        told: Flat = {}
-        for bundle in chosen:
-            rows = self._compute(history, as_of, bundle.norms, seen)
-            told |= _answer(bundle, rows.columns, as_of)
-        rows = self._compute(history, as_of, self.norms, seen)
-        silence = rows.columns["days_since_order"]
-        flat: Flat = {
+        names = tuple(targets or self.bundles)
+        chosen = [self.bundles[name] for name in names]
+        flat: Flat = {}
+        for norms, bundles in self.shared:
+            asked = [b for b in bundles if b.target in names]
+            if asked:
+                read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
+                rows = compute(history.assume(norms.products), {as_of: norms}, read)
+                for bundle in asked:
+                    flat |= _answer(bundle, rows.columns, as_of)
+        silence = rows.columns[SILENCE]
+        flat |= {
             "customer_id": rows.ids,
             "as_of": [as_of] * len(rows),
             "stage": find_stages(silence),
             "warnings": _warn(silence),
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
-            **told,
         }
         absent = pa.nulls(len(rows))
         fields = {f.name: pa.array(flat.get(f.name, absent), f.type) for f in flat_schema()}
         return pa.table(fields, schema=flat_schema())
-
-    def _compute(
-        self, history: History, as_of: datetime, norms: Norms, seen: list[tuple[Norms, Computed]]
-    ) -> Computed:
-        """Return what the models with these norms read; once for all of them."""
-        for known, rows in seen:
-            if known == norms:
-                return rows
-        names = [n for b in self.bundles.values() if b.norms == norms for n in b.reads]
-        read = dict.fromkeys(["days_since_order", *names])
-        rows = compute(history.assume(norms.products), {as_of: norms}, read)
-        seen.append((norms, rows))
-        return rows
 
 
 def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:

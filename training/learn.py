@@ -54,8 +54,18 @@ class Learned:
     digest: str
 
 
-def learn(history: History, target: Target, as_of: datetime, tell: Tell) -> Learned:
-    """Return the target learned from what happened before `as_of`, and nothing after."""
+def learn(
+    history: History,
+    target: Target,
+    as_of: datetime,
+    tell: Tell,
+    words_as_of: datetime | None = None,
+) -> Learned:
+    """Return the target learned from what happened before `as_of`, and nothing after.
+
+    Vocabularies are those of `words_as_of`, which targets that are served together share; unless
+    told, of the moment that is judged.
+    """
     as_of = as_utc(as_of)
     seen = history.before(as_micros(as_of))
     first = find_first_order(seen)
@@ -65,7 +75,7 @@ def learn(history: History, target: Target, as_of: datetime, tell: Tell) -> Lear
     serve = split_stages(first, as_of, horizon)
     moments = all_moments([report, serve])
     tell(f"{target.name}: features at {len(moments)} moments")
-    norms = find_norms(seen, moments, report.serve)
+    norms = find_norms(seen, moments, words_as_of or report.serve)
     refuse_leaks(history, report.serve, norms[report.serve])
     snapshots = take_snapshots(seen, target, norms)
     for stage in (report.train, [report.calibrate], [report.serve]):

@@ -6,9 +6,11 @@ from typing import Any
 
 import mlflow
 
+from contract.moments import as_utc
 from contract.registry import Registry
 from contract.settings import Settings
 from features.history import History
+from training.folds import find_report_moment
 from training.learn import learn
 from training.targets import Target
 from training.tracking import open_experiment, record
@@ -25,9 +27,11 @@ def train(
     settings, registry = books
     open_experiment(settings)
     reports = {}
+    # No later than any target's judged moment, so that none of them is told what came after it.
+    words_as_of = find_report_moment(as_utc(as_of), max(t.horizon_days for t in targets))
     with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
         for target in targets:
-            learned = learn(history, target, as_of, tell)
+            learned = learn(history, target, as_of, tell, words_as_of)
             tell(f"{target.name}: recording in MLflow")
             reports[target.name] = record(learned, registry)
     return {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}

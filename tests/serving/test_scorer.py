@@ -1,10 +1,12 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from contract.errors import BundleError
+from contract.moments import as_micros
+from features.told import Line, tell_history
 from serving.scorer import Scorer, days_until, find_stages
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -39,3 +41,20 @@ def test_a_model_trained_on_features_that_mean_something_else_is_refused(scorer)
         Scorer({"churn": change(churn, dictionary="0" * 64)})
     with pytest.raises(BundleError, match="model of churn was trained on other features"):
         Scorer({"churn": change(churn, inputs=("orders_17d",))})
+
+
+def test_each_model_goes_by_its_own_norms(scorer):
+    churn = scorer.bundles["churn"]
+    later = churn.norms.model_copy(update={"as_of": AS_OF + timedelta(days=30)})
+    mixed = Scorer({**scorer.bundles, "churn": replace(churn, norms=later)})
+    assert [len(bundles) for _, bundles in scorer.shared] == [2]
+    assert [len(bundles) for _, bundles in mixed.shared] == [1, 1]
+    history = tell_history(["c"], [Line(0, as_micros(AS_OF) - 1, "A", 9.0)], [], [], [None], later)
+    assert mixed.score(history, AS_OF).equals(scorer.score(history, AS_OF))
+
+
+def test_only_the_targets_asked_for_are_answered(scorer):
+    history = tell_history(["c"], [], [], [], [None], scorer.norms)
+    (row,) = scorer.score(history, AS_OF, ["churn"]).to_pylist()
+    assert row["churn_probability"] is not None
+    assert row["next_purchase_probability"] is None

@@ -11,6 +11,7 @@ import pytest
 from contract.bundle import load_bundles
 from contract.moments import as_micros
 from contract.norms import Norms, Product
+from features.compute import compute
 from serving.problems import RefusalError
 from serving.requests import read_json, read_moment, read_number
 from serving.routes.records import Record, tell_records
@@ -146,6 +147,17 @@ def test_records_become_a_history_of_their_rows() -> None:
     assert np.isnan(history.lines["discount"]).all()
     assert history.goods.categories == ("bags",)
     assert len(history.acts) == 0
+
+
+def test_country_and_kind_are_told_with_the_record_from_when_they_hold() -> None:
+    told = {"customer_id": "c", "country": "DE", "kind": "reseller"}
+    norms = Norms(as_of=MOMENT, vocabulary={"country": ("FR", "DE"), "kind": ("reseller",)})
+    later = told | {"valid_from": "2026-06-01T00:00:00Z"}
+    records = {n: Record.model_validate(r) for n, r in (("0", told), ("1", later))}
+    made = compute(tell_records(records, MOMENT, norms), {MOMENT: norms}, ("country", "kind"))
+    assert made.columns["country"][0] == 2
+    assert made.columns["kind"][0] == 1
+    assert np.isnan(made.columns["country"][1])
 
 
 def test_customers_listed_at_or_after_the_moment_are_known_all_the_same() -> None:

@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import mlflow
 import pytest
 
 from contract.bundle import load_bundle
 from contract.errors import RegistryError
-from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, fetch_champions, open_registry
+from contract.registry import BUNDLE, CHALLENGER, CHAMPION, PREVIOUS, fetch_champions, open_registry
 from contract.settings import Settings
 from training.targets import TARGETS
 from training.train import train
@@ -41,6 +42,19 @@ def test_each_target_is_a_run_under_one_parent(session):
         assert run.data.tags["dataset_sha256"] == part["dataset_sha256"]
         assert len(run.data.tags["git_revision"]) >= 7
     assert len(steps) == 4 * 2  # what the progress bar counts on
+
+
+def test_targets_trained_together_share_their_norms(session, tmp_path):
+    _, registry, report, _ = session
+    norms = []
+    for name, part in report["targets"].items():
+        (tmp_path / name).mkdir()
+        folder = registry.client.download_artifacts(part["run_id"], BUNDLE, str(tmp_path / name))
+        norms.append(load_bundle(Path(folder)).norms)
+    assert norms[0] == norms[1]
+    assert norms[0].as_of == AS_OF
+    assert len(norms[0].vocabulary["category"]) == 12
+    assert norms[0].products and norms[0].repeating
 
 
 def test_every_figure_of_the_report_is_a_metric(session):
