@@ -12,7 +12,7 @@ from features.engines import Frames, open_tables
 from features.goods import Goods
 from features.history import ALWAYS, COMPANY_KINDS, NEVER, History
 from features.tables import Table, arrange
-from features.timeline import Array, Mask, Whole
+from features.timeline import Array, Mask, Whole, find_named
 
 _LINES = ("customer_id", "order_id", "at_us", "amount", "quantity", "discount", "product_id")
 _ACTS = ("customer_id", "at_us", "kind", "channel", "value", "initiated_by")
@@ -20,8 +20,6 @@ _GOODS = ("product_id", "category", "cost")
 _LISTED = ("customer_id", "since_us", "country", "kind", "valid_from_us")
 
 READ = {"transactions": _LINES, "interactions": _ACTS, "customers": _LISTED, "products": _GOODS}
-
-_NAMES = pl.Categorical(pl.Categories.random())
 
 
 class Coded(NamedTuple):
@@ -44,15 +42,16 @@ def read_history(tables: Tables, engine: str = "polars") -> History:
 
 def gather(frames: Frames) -> History:
     """Return the history that the frames tell, customers in the order of their ids."""
+    customers = pl.Categories.random()
     lines, acts, listed = (
-        _collect(frame, columns)
+        _collect(frame, columns, customers)
         for frame, columns in (
             (frames.transactions, _LINES),
             (frames.interactions, _ACTS),
             (frames.customers, _LISTED),
         )
     )
-    owners, ids = _code_together([t["customer_id"] for t in (lines, acts, listed)])
+    ids, owners = _code_together([t["customer_id"] for t in (lines, acts, listed)])
     products = _code(lines["product_id"])
     acts_table, act_names = _arrange_acts(acts, owners[1], len(ids))
     listed_table, listed_names = _arrange_listed(listed, owners[2], len(ids))
@@ -62,44 +61,48 @@ def gather(frames: Frames) -> History:
         acts=acts_table,
         listed=listed_table,
         since_us=_find_since(listed, owners[2], len(ids)),
-        goods=_read_goods(_collect(frames.products, _GOODS), products),
+        goods=_read_goods(_collect(frames.products, _GOODS, customers), products),
         names={**act_names, **listed_names, "product": products.names},
         timezone=frames.layout.timezone,
         non_goods=frames.layout.non_goods,
     )
 
 
-def _collect(frame: nw.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:
+def _collect(frame: nw.LazyFrame, columns: Sequence[str], customers: pl.Categories) -> pl.DataFrame:
     """Return the columns, ids and names as Polars categories, orders as hashes of their ids."""
     chosen = frame.select(*columns)
     native: Any = chosen.to_native()
     rows = (
         native if isinstance(native, pl.LazyFrame) else chosen.collect("polars").to_native().lazy()
     )
-    texts = [
-        c for c, kind in rows.collect_schema().items() if kind == pl.String and c != "order_id"
-    ]
-    coded = rows.with_columns(pl.col(texts).cast(_NAMES))
+    schema = rows.collect_schema()
+    texts = [c for c, kind in schema.items() if kind == pl.String and c != "order_id"]
+    # A column's categories are its own, so that they are the names that occur and no others.
+    own = {c: customers if c == "customer_id" else pl.Categories.random() for c in texts}
+    coded = rows.with_columns(pl.col(c).cast(pl.Categorical(own[c])) for c in texts)
     if "order_id" in columns:
         coded = coded.with_columns(order=pl.col("order_id").hash())
-    return coded.collect()
+    return coded.collect(engine="streaming")
 
 
 def _code(column: pl.Series) -> Coded:
-    (codes,), names = _code_together([column])
+    names, (codes,) = _code_together([column])
     return Coded(codes, tuple(names))
 
 
-def _code_together(columns: Sequence[pl.Series]) -> tuple[list[Array], pl.Series]:
-    """Return each column's codes, places in the sorted names of all of them."""
-    distinct = [c.unique().drop_nulls() for c in columns]
-    all_names = pl.concat(distinct).unique()
-    named = pl.DataFrame({"code": all_names.to_physical(), "name": all_names.cast(pl.String)})
-    named = named.sort("name")
-    place = np.full(int(named["code"].max() or 0) + 2, -1, dtype=np.int32)  # type: ignore[arg-type]
-    place[named["code"].to_numpy()] = np.arange(len(named), dtype=np.int32)
-    none = len(place) - 1  # its place stays -1
-    return [place[c.to_physical().fill_null(none).to_numpy()] for c in columns], named["name"]
+def _code_together(columns: Sequence[pl.Series]) -> tuple[pl.Series, list[Array]]:
+    """Return the names in columns of the same categories, in order, and each column's codes."""
+    names = columns[0].dtype.categories.to_series()  # type: ignore[attr-defined]
+    by_name = names.arg_sort().to_numpy()
+    place = np.full(len(names) + 1, -1, dtype=np.int32)  # the last is of no name
+    place[by_name] = np.arange(len(names), dtype=np.int32)
+    return names.gather(by_name), [place[_number(c, len(names))] for c in columns]
+
+
+def _number(column: pl.Series, none: int) -> Array:
+    """Return the numbers that Polars has given to a column's categories."""
+    numbers = column.to_physical()
+    return (numbers.fill_null(none) if numbers.null_count() else numbers).to_numpy()
 
 
 def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:
@@ -114,7 +117,7 @@ def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:
     rows = np.flatnonzero(tied[owner])
     order = table["order"].copy()
     order[rows] = _rank_ids(lines, order[rows])
-    return arrange(owner, customers, {**table.columns, "order": order}, ("at_us", "order"))
+    return Table(table.bounds, {**table.columns, "order": order}).settle(("order",))
 
 
 def _find_tied(lines: Table) -> Mask:
@@ -140,15 +143,14 @@ def _rank_ids(lines: pl.DataFrame, hashes: Array) -> Array:
 def _arrange_acts(acts: pl.DataFrame, owner: Array, customers: int) -> tuple[Table, dict[str, Any]]:
     kind, channel = _code(acts["kind"]), _code(acts["channel"])
     who, actors = _code(acts["initiated_by"])
-    company = np.isin(kind.codes, [i for i, n in enumerate(kind.names) if n in COMPANY_KINDS])
-    said = who >= 0
-    by_company = actors.index("company") if "company" in actors else -2
+    by_kind = find_named(kind.codes, kind.names, COMPANY_KINDS)
+    by_word = find_named(who, actors, ("company",))
     columns = {
         "at_us": acts["at_us"].to_numpy(),
         "kind": kind.codes,
         "channel": channel.codes,
         "value": acts["value"].to_numpy(),
-        "company": np.where(said, who == by_company, company),
+        "company": by_word | (by_kind & (who < 0)),
     }
     names = {"act_kind": kind.names, "channel": channel.names}
     return arrange(owner, customers, columns, ("at_us", "kind")), names
@@ -186,5 +188,5 @@ def _read_goods(products: pl.DataFrame, coded: Coded) -> Goods:
     one = named.unique("product_id", keep="first", maintain_order=True)
     sold = pl.DataFrame({"product_id": pl.Series(coded.names, dtype=pl.String)})
     found = sold.join(one, on="product_id", how="left", maintain_order="left")
-    category = _code(found["category"].cast(_NAMES))
+    category = _code(found["category"].cast(pl.Categorical(pl.Categories.random())))
     return Goods(category.names, category.codes, found["cost"].to_numpy())

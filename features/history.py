@@ -4,11 +4,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from contract.norms import Product
+from features.bought import Bought, find_bought
 from features.goods import Goods, describe_goods, list_goods
 from features.tables import Table
 from features.timeline import Mask, Whole
@@ -39,6 +41,11 @@ class History:
     def __len__(self) -> int:
         """Return how many customers there are."""
         return len(self.since_us)
+
+    @cached_property
+    def bought(self) -> Bought:
+        """The lines that make orders."""
+        return find_bought(self.lines)
 
     def block(self, first: int, last: int) -> "History":
         """Return the history of customers from `first` up to `last`."""

@@ -4,17 +4,20 @@ The parameters come with the norms, fitted on what happened before their moment.
 are days with an order after the first; time is told in weeks.
 """
 
-from math import ceil, log, log1p
+from bisect import bisect_left
+from functools import cache
+from math import exp, log
+from typing import Any
 
 import numpy as np
 
 from contract.norms import Norms, Repeating
-from features.timeline import Numbers
-from features.verbs import horizons, in_unit, ratio
+from features.timeline import Numbers, Whole
+from features.verbs import horizons, in_unit, is_one, ratio
 
 WEEK = 7
-FEWEST_TERMS, MOST_TERMS = 32, 4096
-WIDTH = 256  # customers at a time, so that their terms stay in the cache
+TERMS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
+WIDTH = 2048  # customers at a time, so that their terms stay in the cache
 
 
 @in_unit("probability")
@@ -72,7 +75,7 @@ def expected_orders(
     """Days with an order that the BG/NBD model expects in so many days ahead; null until the first.
 
     Fader, Hardie & Lee (2005), "Counting your customers" the easy way, eq. 10; its hypergeometric
-    function by Euler's transformation, of which some terms of the series are enough.
+    function by Euler's transformation, of which a few terms are enough.
     """
     model = norms.repeating
     if model is None:
@@ -81,8 +84,7 @@ def expected_orders(
     age, ahead = model.alpha + customer_age_days / WEEK, days / WEEK
     z = ahead / (age + ahead)
     top = model.a + model.b + x - 1
-    terms = count_terms(model, days)
-    series = hypergeometric((model.r + x, model.b + x, top), z, terms)
+    series = hypergeometric((model.r + x, model.b + x, top), z, list_reaches(model))
     fewer = 1 - np.exp((model.r + x) * np.log(age / (age + ahead))) * series
     return active_probability * top / (model.a - 1) * fewer
 
@@ -113,35 +115,67 @@ def expected_order_share(expected_orders_365d: Numbers, orders_365d: Numbers) ->
     return ratio(expected_orders_365d, orders_365d)
 
 
-def count_terms(model: Repeating, days: int) -> int:
-    """Return how many terms of the series give every customer eight right digits.
+@cache
+def list_reaches(model: Repeating) -> tuple[float, ...]:
+    """Return up to which w each number of TERMS of the series gives eight right digits.
 
-    By the model alone, so that one customer alone is told as in a batch. The slowest series is
-    that of who has just arrived: its terms fall as n^(a - r - 2) z^n, z = t / (alpha + t).
+    The slowest series is that of who has ordered once: its terms fall as w^n, or grow beside that
+    as powers of n that the two singular points tell, w = 1 (z = 1) and w = -1 (z infinite).
     """
-    weeks, n = days / WEEK, 1.0
-    for _ in range(20):
-        n = (18.5 + max(model.a - model.r - 2, 0) * log(n)) / log1p(model.alpha / weeks)
-    return min(MOST_TERMS, max(FEWEST_TERMS, ceil(n)))
+    r, a, b = model.r, model.a, model.b
+    growth = max(0, 2 * (a - r) - 3, 2 * (r - a - b) + 1, 1 - 2 * a)
+    return tuple(exp(-(26 + growth * log(n)) / n) for n in TERMS)
 
 
 def hypergeometric(
-    abc: tuple[Numbers, Numbers, Numbers], z: Numbers, terms: int = MOST_TERMS
+    abc: tuple[Numbers, Numbers, Numbers], z: Numbers, reaches: tuple[float, ...]
 ) -> Numbers:
     """Return Gauss's 2F1(a, b; c; z) for 0 <= z < 1, where c - a and c - b are small.
 
-    By Euler's transformation it is (1 - z)^(c - a - b) times 2F1(c - a, c - b; c; z), whose terms
-    fall as n^(c - a - b - 1) z^n (Abramowitz & Stegun 15.3.3).
+    By Euler's transformation it is (1 - z)^(c - a - b) times 2F1(c - a, c - b; c; z) (Abramowitz &
+    Stegun 15.3.3), which is summed in powers of w, where z = 4 w / (1 + w)^2: of z = .99, w is .82.
     """
-    n = np.arange(terms - 1, dtype=np.float64)[:, None]
-    alone = isinstance(z, float)
-    a, b, c, z = np.atleast_1d(*abc, z)
-    series = np.empty(len(z))
-    for first in range(0, len(z), WIDTH):
-        part = slice(first, first + WIDTH)
-        one, two = (c - a)[part], (c - b)[part]
-        steps = (one + n) * (two + n) / ((c[part] + n) * (n + 1)) * z[part]
-        # Accumulated, not summed: a sum's last bits would depend on how many customers there are.
-        series[part] = 1 + np.add.accumulate(np.multiply.accumulate(steps))[-1]
-    found = np.exp((c - a - b) * np.log1p(-z)) * series
-    return found[0] if alone else found
+    a, b, c = abc
+    root = np.sqrt(1 - z)
+    parameters = (c - a, c - b, c, (1 - root) / (1 + root))
+    if is_one(z):
+        told = tuple(float(p) for p in parameters)
+        series: Numbers = _add_terms(told, _choose_terms(bisect_left(reaches, told[3])))
+    else:
+        known = np.nan_to_num(parameters[3])  # who has not ordered waits for no term
+        series = _add_series(parameters, np.searchsorted(reaches, known))
+    return np.exp((c - a - b) * np.log1p(-z)) * series
+
+
+def _choose_terms(place: int) -> int:
+    return TERMS[min(place, len(TERMS) - 1)]
+
+
+def _add_series(parameters: tuple[Numbers, ...], places: Whole) -> Numbers:
+    """Return each customer's series, of as many terms as that customer's w asks for."""
+    series = np.empty(len(places))
+    for place in np.unique(places):
+        (rows,) = np.nonzero(places == place)
+        for first in range(0, len(rows), WIDTH):
+            some = rows[first : first + WIDTH]
+            told = tuple(column[some] for column in parameters)
+            series[some] = _add_terms(told, _choose_terms(int(place)))
+    return series
+
+
+def _add_terms(parameters: tuple[Any, ...], terms: int) -> Any:
+    """Return so many terms of 2F1(a, b; c; z) in powers of w, of one customer or of many alike.
+
+    The terms follow from Gauss's differential equation, z (1 - z) F'' + (c - (a + b + 1) z) F' =
+    a b F (Abramowitz & Stegun 15.5.1), with z = 4 w / (1 + w)^2 put into it.
+    """
+    a, b, c, w = parameters
+    ab, q = 4 * a * b, 3 * c - 4 * (a + b)
+    older = old = 0 * w
+    total = now = old + 1
+    for n in range(terms - 1):
+        far = ((n - 1) * (n - q) - ab) * old + (n - 2) * (n - 1 - c) * older * w
+        new = ((ab - n * (n - 1 + q)) * now + far * w) * w / ((n + 1) * (n + c))
+        older, old, now = old, now, new
+        total = total + now
+    return total

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from features.bought import Bought
 from features.history import History
-from features.orders import find_orders
-from features.timeline import DAY_US, Array, Mask, Numbers, Source, Whole, as_millionths, count_kept
+from features.timeline import DAY_US, Array, Mask, Numbers, Source, Whole, count_kept
 
 CODES = float(1 << 20)  # more categories than any shop has
+DIGIT = 16  # bits that numpy sorts by counting
 
 
 def make_lines(history: History) -> Source:
@@ -20,44 +21,72 @@ def make_lines(history: History) -> Source:
     another order. `surprise` and `square` add up to the entropy and the concentration of a
     customer's categories; the greatest `standing` tells the favourite (see `read_standing`).
     """
-    rows = history.lines
-    kept = (rows["amount"] > 0) & (rows["product"] >= 0)
-    bounds = count_kept(kept, rows.bounds)
-    product, at_us = rows["product"][kept], rows["at_us"][kept]
-    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    picks, bounds = _find_picks(history.bought)
+    product = picks["product"]
     category = history.goods.category[product] if len(product) else product
-    classed = category >= 0
-    turn, earlier, _ = number(owner, category)
-    product_turn, _, opening = number(owner, product)
-    told = {"order": rows["order"][kept], "at_us": at_us}
-    gap = np.where(earlier >= 0, at_us - at_us[earlier], np.inf) / DAY_US
-    turns = np.maximum(turn, 1.0)
-    less = np.maximum(turns - 1, 1.0)
-    return Source(bounds, at_us, {
+    columns = {
         "product": product,
         "category": category,
-        "classed": classed,
-        "new_product": product_turn == 1,
-        "repeat": at_us[opening] < at_us,
-        "new_category": classed & (turn == 1),
-        "gap": gap,
-        "new_turn": _find_turns(owner, category, earlier, told),
-        # Of n lines in a category, ln terms of 1 to n add up to n ln n, odd numbers to n squared.
-        "surprise": np.where(classed, turns * np.log(turns) - less * np.log(less), 0.0),
-        "square": np.where(classed, 2 * turns - 1, 0.0),
-        "standing": np.where(classed, turns * CODES + (CODES - 1 - category), np.nan),
-        "amount": as_millionths(rows["amount"][kept]),
-        "items": as_millionths(rows["quantity"][kept]),
-    }, {"category": history.goods.categories})  # fmt: skip
+        "classed": category >= 0,
+        **_tell_products(picks),
+        **_tell_categories(picks, category),
+        "amount": picks["amount"],
+        "items": picks["items"],
+    }
+    return Source(bounds, picks["at_us"], columns, {"category": history.goods.categories})
 
 
-def _find_turns(owner: Array, category: Array, earlier: Whole, lines: Mapping[str, Array]) -> Mask:
-    """Return whether a line is the first of its order in its category."""
-    order, _, added = find_orders(owner, lines)
-    if not len(added):  # an order's lines follow each other
-        return np.asarray((earlier < 0) | (order != order[earlier]))
-    pair = order * (int(category.max()) + 2) + category + 1
-    return np.asarray(number(owner, pair)[0] == 1)
+def _find_picks(bought: Bought) -> tuple[dict[str, Array], Whole]:
+    """Return the lines whose product is known, and where each customer's begin."""
+    columns = {n: bought[n] for n in ("product", "at_us", "amount", "items")}
+    columns |= {"owner": bought.owner, "turn": bought.order}
+    known = bought["product"] >= 0
+    if known.all():
+        return columns, bought.bounds
+    (places,) = np.nonzero(known)
+    kept = {name: column[places] for name, column in columns.items()}
+    return kept, count_kept(known, bought.bounds)
+
+
+def _tell_products(picks: Mapping[str, Array]) -> dict[str, Mask]:
+    order, first = find_runs(picks["owner"], picks["product"])
+    at_us = picks["at_us"][order]
+    begins = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
+    return {
+        "new_product": _put(order, first),
+        "repeat": _put(order, at_us[begins] < at_us),
+    }
+
+
+def _tell_categories(picks: Mapping[str, Array], category: Array) -> dict[str, Array]:
+    order, first = find_runs(picks["owner"], category)
+    code, at_us, turn = (column[order] for column in (category, picks["at_us"], picks["turn"]))
+    classed = code >= 0
+    places = np.arange(len(order))
+    count = places - np.maximum.accumulate(np.where(first, places, 0))
+    gap, new_turn = np.full(len(order), np.inf), first.copy()
+    gap[1:][~first[1:]] = (at_us[1:] - at_us[:-1])[~first[1:]]
+    new_turn[1:] |= turn[1:] != turn[:-1]
+    told = np.arange(1, int(count.max(initial=0)) + 2, dtype=np.float64)
+    less = np.maximum(told - 1, 1.0)
+    # Of n lines in a category, ln terms of 1 to n add up to n ln n, odd numbers to n squared.
+    surprise, square = told * np.log(told) - less * np.log(less), 2 * told - 1
+    standing = (count + 1) * CODES + (CODES - 1 - code)
+    return {
+        "new_category": _put(order, classed & first),
+        "gap": _put(order, gap / DAY_US),
+        "new_turn": _put(order, new_turn),
+        "surprise": _put(order, np.where(classed, surprise[count], 0.0)),
+        "square": _put(order, np.where(classed, square[count], 0.0)),
+        "standing": _put(order, np.where(classed, standing, np.nan)),
+    }
+
+
+def _put(order: Whole, told: Array) -> Array:
+    """Return what is told in this order, each where it belongs."""
+    placed = np.empty_like(told)
+    placed[order] = told
+    return placed
 
 
 def read_standing(standing: Numbers) -> tuple[Numbers, Numbers]:
@@ -66,32 +95,18 @@ def read_standing(standing: Numbers) -> tuple[Numbers, Numbers]:
     return lines, CODES - 1 - (standing - lines * CODES)
 
 
-def number(owner: Array, code: Array) -> tuple[Numbers, Whole, Whole]:
-    """Return each row's turn (1, 2, …) among those of its owner and code, and two of these.
+def find_runs(owner: Array, code: Array) -> tuple[Whole, Mask]:
+    """Return the rows code after code, and whether each is the first of its owner and code.
 
-    They are told by their places: the one before, -1 where there is none, and the first. Rows come
-    in the order of time.
+    Rows come owner after owner, in the order of time, and stay so among those of one code. Codes
+    are from -1 on.
     """
-    if not len(code):
-        none = np.zeros(0, dtype=np.int64)
-        return np.zeros(0), none, none
-    places = np.arange(len(code))
-    bits = [int(n).bit_length() for n in (owner[-1], code.max() + 1, len(code))]
-    if sum(bits) > 63:
-        order = np.lexsort((code, owner))
-        same = (owner[order][1:] == owner[order][:-1]) & (code[order][1:] == code[order][:-1])
-    else:  # sorting packed keys is several times faster than sorting by keys
-        packed = (owner.astype(np.int64) << bits[1] | (code + 1)) << bits[2] | places
-        packed.sort()
-        order = packed & ((1 << bits[2]) - 1)
-        groups = packed >> bits[2]
-        same = groups[1:] == groups[:-1]
+    digits = (code + 1).astype(np.uint16)
+    order = np.argsort(digits, kind="stable")
+    if code.max(initial=0) + 1 >> DIGIT:
+        high = ((code + 1) >> DIGIT).astype(np.uint16)
+        order = order[np.argsort(high[order], kind="stable")]
     first = np.ones(len(code), dtype=bool)
-    first[1:] = ~same
-    begins = np.maximum.accumulate(np.where(first, places, 0))
-    turn, opening = np.empty(len(code)), np.empty(len(code), dtype=np.int64)
-    turn[order] = places - begins + 1
-    opening[order] = order[begins]
-    earlier = np.full(len(code), -1)
-    earlier[order[1:][same]] = order[:-1][same]
-    return turn, earlier, opening
+    whose, what = owner[order], code[order]
+    first[1:] = (whose[1:] != whose[:-1]) | (what[1:] != what[:-1])
+    return order, first

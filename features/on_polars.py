@@ -99,6 +99,8 @@ def _micros(values: pl.Expr, given: pl.DataType, timezone: str) -> pl.Expr:
 
 
 def _in_zone(naive: pl.Expr, timezone: str) -> pl.Expr:
+    if timezone == "UTC":
+        return naive.dt.replace_time_zone("UTC")
     # An hour told twice in autumn is its first; one that spring skips is told as the day before.
     day = pl.duration(days=1)
     there, as_before = (

@@ -4,18 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from features.bought import Bought
 from features.clock import hour, local_us, weekday
+from features.goods import Goods
 from features.history import History
-from features.timeline import (
-    DAY_US,
-    MILLION,
-    Array,
-    Rows,
-    Source,
-    Whole,
-    as_millionths,
-    count_kept,
-)
+from features.timeline import DAY_US, MILLION, Array, Rows, Source, Whole, as_millionths
 
 LARGEST = 1e9  # as check says of amounts: a dearer line has a barcode for a quantity
 SUMS = ("amount", "items", "lines", "discount", "margin", "costed")
@@ -51,78 +44,47 @@ def make_orders(history: History) -> Orders:
     Only lines with an amount above 0 make an order. `costed` is the part of the amount of which
     the cost is known, `margin` what was left of that part.
     """
-    bought = history.lines["amount"] > 0
-    kept, bounds = np.flatnonzero(bought), count_kept(bought, history.lines.bounds)
-    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-    lines = {name: column[kept] for name, column in history.lines.columns.items()}
-    sums = _sum_lines(lines, history)
-    order, begins, added = find_orders(owner, lines)
-    if len(added):
-        columns = {name: _add_by(order, told, len(begins)) for name, told in sums.items()}
-    else:
-        columns = {name: np.add.reduceat(told, begins) if len(told) else told
-                   for name, told in sums.items()}  # fmt: skip
-    at_us = lines["at_us"][begins]
-    first = np.searchsorted(owner[begins], np.arange(len(bounds)))
-    later = {"order": order[added], "at_us": lines["at_us"][added]}
-    later |= {name: told[added] for name, told in sums.items()}
-    return Orders(first, at_us, {**columns, **_tell_time(at_us, first, history.timezone)}, later)
+    bought = history.bought
+    added = bought.added
+    told = _tell_lines(bought, history.goods)
+    columns = {name: _add_up(bought, column) for name, column in told.items()}
+    at_us = bought["at_us"][bought.begins]
+    orders = len(at_us)
+    bounds = np.full(len(bought.bounds), orders)
+    begun = bought.bounds < len(bought.order)
+    bounds[begun] = bought.order[bought.bounds[begun]]
+    later = {"order": bought.order[added], "at_us": bought["at_us"][added]}
+    later |= {name: column[added] for name, column in told.items()}
+    return Orders(bounds, at_us, {**columns, **_tell_time(at_us, bounds, history.timezone)}, later)
 
 
-def _add_by(order: Whole, told: Whole, orders: int) -> Whole:
-    sums = np.zeros(orders, dtype=np.int64)
-    np.add.at(sums, order, told)
+def _add_up(bought: Bought, told: Whole) -> Whole:
+    """Return the sum of what the lines of each order tell."""
+    if not len(bought.added):
+        return np.add.reduceat(told, bought.begins) if len(told) else told
+    sums = np.zeros(len(bought.begins), dtype=np.int64)
+    np.add.at(sums, bought.order, told)
     return sums
 
 
-def _sum_lines(lines: Mapping[str, Array], history: History) -> dict[str, Whole]:
+def _tell_lines(bought: Bought, goods: Goods) -> dict[str, Whole]:
     """Return what each line adds to its order, in millionths."""
-    goods = history.goods
-    amount = as_millionths(lines["amount"])
-    known = np.zeros(len(amount), dtype=bool)
-    cost = np.zeros(len(amount))
-    if len(goods.cost):
-        cost = np.where(lines["product"] >= 0, goods.cost[lines["product"]], np.nan)
-        cost = cost * lines["quantity"]
+    amount = bought["amount"]
+    margin = costed = np.zeros(len(amount), dtype=np.int64)
+    if not np.isnan(goods.cost).all():
+        product = bought["product"]
+        cost = np.append(goods.cost, np.nan)[product] * bought["quantity"]
         known = np.abs(cost) <= LARGEST
+        costed = np.where(known, amount, 0)
+        margin = costed - as_millionths(np.where(known, cost, 0.0))
     return {
         "amount": amount,
-        "items": as_millionths(lines["quantity"]),
+        "items": bought["items"],
         "lines": np.full(len(amount), MILLION, dtype=np.int64),
-        "discount": as_millionths(lines["discount"]),
-        "margin": np.where(known, amount - as_millionths(np.where(known, cost, 0)), 0),
-        "costed": np.where(known, amount, 0),
+        "discount": bought["discount"],
+        "margin": margin,
+        "costed": costed,
     }
-
-
-def find_orders(owner: Array, lines: Mapping[str, Array]) -> tuple[Whole, Whole, Whole]:
-    """Return the order of each line, the first line of each order, and the lines added later.
-
-    Lines come in the order of customer, time and order, so an order is one run of lines, unless
-    some were added to it after its first.
-    """
-    name, at_us = lines["order"], lines["at_us"]
-    new = np.ones(len(name), dtype=bool)
-    new[1:] = (name[1:] != name[:-1]) | (owner[1:] != owner[:-1])
-    runs, run = np.flatnonzero(new), np.cumsum(new) - 1
-    # One key per customer and order: two of them collide once in 2^64 / runs^2.
-    key = name[runs].astype(np.uint64) ^ _scatter(owner[runs])
-    by_key = np.sort(key)
-    mixed = (by_key[1:] == by_key[:-1]).any()
-    if not mixed and (at_us == at_us[runs][run]).all():
-        return run, runs, np.zeros(0, dtype=np.int64)
-    first_run, of_run = np.unique(key, return_index=True, return_inverse=True)[1:]
-    place = np.argsort(np.argsort(first_run))  # orders in the order in which they began
-    order = place[of_run][run]
-    begins = runs[np.sort(first_run)]
-    return order, begins, np.flatnonzero(at_us != at_us[begins][order])
-
-
-def _scatter(numbers: Array) -> Array:
-    """Return well-mixed bits of whole numbers (the finaliser of SplitMix64)."""
-    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    return mixed ^ (mixed >> np.uint64(27))
 
 
 def _tell_time(at_us: Whole, bounds: Whole, timezone: str) -> dict[str, Array]:

@@ -9,17 +9,16 @@ from features.events import Events
 from features.history import ALWAYS, NEVER, History
 from features.lines import make_lines
 from features.orders import make_orders
-from features.timeline import DAY_US, Source, as_millionths, count_kept, count_up
+from features.tables import Table
+from features.timeline import DAY_US, Source, Whole, as_millionths, count_kept, count_up, find_named
 
 ANSWER_DAYS = 7
 
 
 def make_returns(history: History) -> Source:
     """Return a row per returned or cancelled line: amount (> 0)."""
-    returned = history.lines["amount"] < 0
-    amount = as_millionths(-history.lines["amount"][returned])
-    bounds = count_kept(returned, history.lines.bounds)
-    return Source(bounds, history.lines["at_us"][returned], {"amount": amount})
+    lines = history.lines.keep(history.lines["amount"] < 0)
+    return Source(lines.bounds, lines["at_us"], {"amount": as_millionths(-lines["amount"])})
 
 
 def make_interactions(history: History) -> Source:
@@ -36,22 +35,29 @@ def make_answers(history: History) -> Source:
     It stands at the time of the answer, so that none is known before it came.
     """
     acts = history.acts
-    rows = np.arange(len(acts))
-    codes = find_codes(history.names["act_kind"], CAMPAIGNS)
-    sent = acts["company"] & np.isin(acts["kind"], codes)
-    # The first own act from each row's instant on: the least place among those from there on.
-    own = np.where(acts["company"], len(acts), rows)
-    at_us, owner = acts["at_us"], np.repeat(np.arange(len(acts.bounds) - 1), np.diff(acts.bounds))
-    new = np.ones(len(acts), dtype=bool)
-    new[1:] = (at_us[1:] != at_us[:-1]) | (owner[1:] != owner[:-1])
-    instant = np.maximum.accumulate(np.where(new, rows, 0))
-    following = np.minimum.accumulate(own[::-1])[::-1][instant]
-    ends = np.repeat(acts.bounds[1:], np.diff(acts.bounds))
-    sent &= following < ends
-    answer_us = at_us[following[sent]]
-    soon = answer_us - at_us[sent] <= ANSWER_DAYS * DAY_US
-    sent[np.flatnonzero(sent)[~soon]] = False
-    return Source(count_kept(sent, acts.bounds), answer_us[soon], {})
+    at_us, ends = acts["at_us"], acts.bounds[1:]
+    sent = acts["company"] & find_named(acts["kind"], history.names["act_kind"], CAMPAIGNS)
+    (places,) = np.nonzero(sent)
+    (own,) = np.nonzero(~acts["company"])
+    # The first own act from each campaign's instant on: whoever acts at that instant answers it.
+    instants = _find_instants(acts)
+    instant = instants[np.searchsorted(instants, places, side="right") - 1]
+    own = np.append(own, len(acts))[np.searchsorted(own, instant)]
+    whose = np.searchsorted(ends, places, side="right")
+    answered = own < ends[whose]
+    answer_us, sent_us = at_us[own[answered]], at_us[places[answered]]
+    soon = answer_us - sent_us <= ANSWER_DAYS * DAY_US
+    counts = np.bincount(whose[answered][soon], minlength=len(ends))
+    return Source(np.append(0, np.cumsum(counts)), answer_us[soon], {})
+
+
+def _find_instants(acts: Table) -> Whole:
+    """Return the first row of each instant of each customer."""
+    at_us = acts["at_us"]
+    new = np.ones(len(acts) + 1, dtype=bool)  # one more, where customers without acts may end
+    new[1:-1] = at_us[1:] != at_us[:-1]
+    new[acts.bounds] = True
+    return np.nonzero(new)[0]
 
 
 def make_troubles(history: History) -> Source:
@@ -59,19 +65,19 @@ def make_troubles(history: History) -> Source:
 
     A closing settles what was raised before it, and is nothing where all is settled.
     """
-    acts = history.acts
-    raised = np.isin(acts["kind"], find_codes(history.names["act_kind"], COMPLAINTS))
-    kept = raised | np.isin(acts["kind"], find_codes(history.names["act_kind"], SETTLED))
-    bounds = count_kept(kept, acts.bounds)
+    acts, kinds = history.acts, history.names["act_kind"]
+    troubles = acts.keep(find_named(acts["kind"], kinds, COMPLAINTS + SETTLED))
+    raised = find_named(troubles["kind"], kinds, COMPLAINTS)
+    bounds = troubles.bounds
     owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     # What is raised and closed at one instant is closed: complaints come first.
-    order = np.lexsort((~raised[kept], acts["at_us"][kept], owner))
-    balance = np.cumsum(np.where(raised[kept][order], 1, -1))
+    order = np.lexsort((~raised, troubles["at_us"], owner))
+    balance = np.cumsum(np.where(raised[order], 1, -1))
     balance -= np.append(0, balance)[bounds[:-1]][owner]
     # Each customer's lowest balance so far: those after start lower than any before could reach.
     below = owner * (2 * len(owner) + 1)
     lowest = np.minimum.accumulate(np.minimum(balance, 0) - below) + below
-    return Source(bounds, acts["at_us"][kept], {"open": (balance - lowest).astype(np.float64)})
+    return Source(bounds, troubles["at_us"], {"open": (balance - lowest).astype(np.float64)})
 
 
 def make_attributes(history: History) -> Source:
@@ -142,8 +148,3 @@ class Shop:
     def ahead(self, name: str, as_of_us: int, days: int) -> Events:
         """Return the source's events within so many days from the moment on."""
         return Events(*self.source(name).ahead(as_of_us, days))
-
-
-def find_codes(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
-    """Return the codes of those names that occur."""
-    return [names.index(name) for name in wanted if name in names]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -39,61 +38,82 @@ class Table:
 
     def before(self, as_of_us: int) -> "Table":
         """Return the rows strictly before the moment."""
-        kept = self["at_us"] < as_of_us
-        columns = {name: column[kept] for name, column in self.columns.items()}
-        return Table(count_kept(kept, self.bounds), columns)
+        return self.keep(self["at_us"] < as_of_us)
+
+    def keep(self, rows: Mask) -> "Table":
+        """Return the rows that the mask holds; the table itself where it holds all."""
+        if rows.all():
+            return self
+        (places,) = np.nonzero(rows)
+        columns = {name: column[places] for name, column in self.columns.items()}
+        return Table(count_kept(rows, self.bounds), columns)
+
+    def settle(self, by: Sequence[str]) -> "Table":
+        """Return the table with rows of one customer and instant in the order of these columns."""
+        at_us = self["at_us"]
+        even = at_us[1:] == at_us[:-1]
+        begins = self.bounds[1:-1]
+        even[begins[(begins > 0) & (begins < len(at_us))] - 1] = False
+        rows, run = find_disorder(even, [self[name] for name in by])
+        if not len(rows):
+            return self
+        settled = rows[np.lexsort((*[self[name][rows] for name in by[::-1]], run))]
+        columns = {name: column.copy() for name, column in self.columns.items()}
+        for name, column in columns.items():
+            column[rows] = self[name][settled]
+        return Table(self.bounds, columns)
 
 
-def arrange(customer: Array, customers: int, columns: Mapping[str, Array], by: Any) -> Table:
+def arrange(
+    customer: Array, customers: int, columns: Mapping[str, Array], by: Sequence[str]
+) -> Table:
     """Return the columns customer after customer, each customer's rows in the order of `by`.
 
-    `customer` holds codes from 0 on. Rows that come in order already are not moved.
+    `customer` holds codes from 0 on; the first of `by` is the time. Rows that come in the order of
+    both already, as they often do, are not sorted again.
     """
-    order = find_order(customer, [columns[name] for name in by])
+    order = find_order(customer, columns[by[0]])
     if order is not None:
         customer = customer[order]
         columns = {name: column[order] for name, column in columns.items()}
-    bounds = np.searchsorted(customer, np.arange(customers + 1))
-    return Table(bounds.astype(np.int64), columns)
+    return Table(find_bounds(customer, customers), columns).settle(by[1:])
 
 
-def find_order(customer: Array, by: Sequence[Array]) -> Array | None:
-    """Return the rows in order of customer and then of each key, or None if they are.
+def find_bounds(customer: Array, customers: int) -> Whole:
+    """Return where each customer's rows begin, and where the last one's end."""
+    begins = np.flatnonzero(np.append(True, customer[1:] != customer[:-1])[: len(customer)])
+    bounds = np.full(customers + 1, len(customer))
+    bounds[customer[begins]] = begins
+    return np.minimum.accumulate(bounds[::-1])[::-1].copy()
 
-    Rows that come customer by customer in the order of the first key, which is time, are common
-    and not sorted again; the other keys settle the ties.
-    """
-    at_us, *others = by
-    order = None
+
+def find_order(customer: Array, at_us: Whole) -> Whole | None:
+    """Return the rows in the order of customer and time, or None if they are."""
     even = customer[1:] == customer[:-1]
-    if ((customer[1:] < customer[:-1]) | (even & (at_us[1:] < at_us[:-1]))).any():
-        order = np.argsort(at_us)
-        # Numbers that hold customer and place sort several times faster than by two keys.
-        bits = len(customer).bit_length()
-        packed = customer[order].astype(np.int64) << bits | np.arange(len(customer))
-        packed.sort()
-        order = order[packed & ((1 << bits) - 1)]
-        customer, at_us, *others = (key[order] for key in (customer, *by))
-        even = customer[1:] == customer[:-1]
-    tied = _find_disorder(even & (at_us[1:] == at_us[:-1]), others)
-    if tied is not None:
-        rows, run = tied
-        settled = rows[np.lexsort((*[key[rows] for key in others[::-1]], run))]
-        order = np.arange(len(customer)) if order is None else order
-        order[rows] = order[settled]
-    return order
-
-
-def _find_disorder(even: Array, keys: Sequence[Array]) -> tuple[Array, Array] | None:
-    """Return the rows of runs that are not in the order of the keys, and the run of each."""
-    run = np.append(0, np.cumsum(~even))
-    down = np.zeros(len(even), dtype=bool)
-    for key in keys:
-        down |= even & (key[1:] < key[:-1])
-        even = even & (key[1:] == key[:-1])
-    if not down.any():
+    if not ((customer[1:] < customer[:-1]) | (even & (at_us[1:] < at_us[:-1]))).any():
         return None
-    wrong = np.zeros(run[-1] + 1, dtype=bool)
-    wrong[run[1:][down]] = True
-    rows = np.flatnonzero(wrong[run])
-    return rows, run[rows]
+    order = np.argsort(at_us)
+    # Numbers that hold customer and place sort several times faster than by two keys.
+    bits = len(customer).bit_length()
+    packed = customer[order].astype(np.int64) << bits | np.arange(len(customer))
+    packed.sort()
+    return np.asarray(order[packed & ((1 << bits) - 1)])
+
+
+def find_disorder(even: Mask, keys: Sequence[Array]) -> tuple[Whole, Whole]:
+    """Return the rows of runs that are not in the order of the keys, and the run of each.
+
+    A run is of rows that are even with the one before them; `even` speaks of all but the first.
+    """
+    down, tied = np.zeros(len(even), dtype=bool), even
+    for key in keys:
+        down |= tied & (key[1:] < key[:-1])
+        tied = tied & (key[1:] == key[:-1])
+    (before,) = np.nonzero(even if down.any() else down)
+    run = np.cumsum(np.append(True, np.diff(before) > 1)[: len(before)])
+    wrong = np.isin(run, run[down[before]])
+    before, run = before[wrong], run[wrong]
+    first = np.append(True, run[1:] != run[:-1])[: len(run)]
+    rows, runs = np.append(before[first], before + 1), np.append(run[first], run)
+    order = np.argsort(rows)
+    return rows[order], runs[order]

@@ -73,11 +73,7 @@ class Rows:
         return self.once((column, names), self._find_names, column, names)  # type: ignore[no-any-return]
 
     def _find_names(self, column: str, names: tuple[str | None, ...]) -> Mask:
-        told = self.codes[column]
-        codes = [told.index(name) for name in names if name in told]
-        if len(codes) == 1:
-            return np.asarray(self[column] == codes[0])
-        return np.isin(self[column], codes) if codes else np.zeros(len(self[column]), dtype=bool)
+        return find_named(self[column], self.codes[column], names)
 
 
 class Source:
@@ -126,6 +122,16 @@ class Source:
         return Rows((age, *self.columns), take, self.codes), bounds
 
 
+def find_named(codes: Array, told: tuple[str, ...], names: tuple[str | None, ...]) -> Mask:
+    """Return whether each code stands for one of these names; `told` are the names of all codes."""
+    wanted = [told.index(name) for name in names if name in told]
+    if len(wanted) == 1:
+        return np.asarray(codes == wanted[0])
+    held = np.zeros(len(told) + 1, dtype=bool)  # the last is of -1, no code
+    held[wanted] = True
+    return held[codes]
+
+
 def sum_parts(values: Array, bounds: Whole) -> Whole:
     """Return the sum of each part between two bounds; flags are counted."""
     # Cast first: a sum that casts on its way holds other threads up.
@@ -155,9 +161,12 @@ def count_up(flags: Array) -> Whole:
 
 def as_millionths(quantity: Array) -> Whole:
     """Return a quantity in whole millionths, the unknown as 0; halves are rounded up."""
-    unknown = np.isnan(quantity)
-    known = np.where(unknown, 0.0, quantity) if unknown.any() else quantity
-    return np.floor(known * MILLION + 0.5).astype(np.int64)
+    whole = quantity * MILLION
+    whole += 0.5
+    np.floor(whole, out=whole)
+    if np.isnan(whole).any():
+        whole[np.isnan(whole)] = 0.0
+    return whole.astype(np.int64)
 
 
 def sort_within(owners: Whole, whole: Whole) -> Whole:

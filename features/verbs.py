@@ -16,33 +16,34 @@ Definition = Callable[..., Numbers]
 
 def ratio(above: Numbers, below: Numbers) -> Numbers:
     """Return above / below, and NaN where below is 0."""
-    if _is_one(above) and _is_one(below):
+    if is_one(above) and is_one(below):
         return above / below if below else above * nan
     return above / np.where(below == 0, nan, below)
 
 
 def at_least(quantity: Numbers, floor: float) -> Numbers:
     """Return the quantity, or `floor` where it is less; NaN stays NaN."""
-    if _is_one(quantity):
+    if is_one(quantity):
         return 0 * quantity + floor if quantity < floor else quantity
     return np.maximum(quantity, floor)
 
 
 def above_zero(quantity: Numbers) -> Numbers:
     """Return the quantity where it is above 0, else NaN."""
-    if _is_one(quantity):
+    if is_one(quantity):
         return quantity if quantity > 0 else quantity * nan
     return np.where(quantity > 0, quantity, nan)
 
 
 def or_none(quantity: Numbers) -> Numbers:
     """Return the quantity with 0 for what is not known."""
-    if _is_one(quantity):
+    if is_one(quantity):
         return quantity if quantity == quantity else np.float64(0)  # type: ignore[return-value]
     return np.where(np.isnan(quantity), 0.0, quantity)
 
 
-def _is_one(quantity: object) -> bool:
+def is_one(quantity: object) -> bool:
+    """Return whether it is told of one customer alone, and not of many as an array."""
     return isinstance(quantity, float)
 
 

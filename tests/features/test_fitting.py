@@ -129,7 +129,7 @@ def test_the_series_is_the_hypergeometric_function(shop):
     x, age, ahead = (axis[grid[0] <= 7 * grid[1] + 0.1] for axis in grid)  # one a day at most
     of = (r + x, b + x, a + b + x - 1, ahead / (alpha + age + ahead))
     model = Repeating(r=r, alpha=alpha, a=a, b=b)
-    found = lifetime.hypergeometric(of[:3], of[3], lifetime.count_terms(model, 365))
+    found = lifetime.hypergeometric(of[:3], of[3], lifetime.list_reaches(model))
     assert found == pytest.approx(hyp2f1(*of), rel=1e-8)
 
 
