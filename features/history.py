@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from contract.columns import ATTRIBUTE, AttributeKind
 from contract.norms import Product
 from features.goods import Goods, describe_goods, list_goods
 from features.tables import Table
@@ -39,6 +40,15 @@ class History:
     def __len__(self) -> int:
         """Return how many customers there are."""
         return len(self.since_us)
+
+    @property
+    def attributes(self) -> dict[str, AttributeKind]:
+        """The shop's own attributes of customers, each with its kind."""
+        return {
+            name.removeprefix(ATTRIBUTE): "text" if name in self.names else "number"
+            for name in self.listed.columns
+            if name.startswith(ATTRIBUTE)
+        }
 
     def block(self, first: int, last: int) -> "History":
         """Return the history of customers from `first` up to `last`."""

@@ -49,12 +49,17 @@ def arrange(customer: Array, customers: int, columns: Mapping[str, Array], by: A
 
     `customer` holds codes from 0 on. Rows that come in order already are not moved.
     """
-    order = find_order(customer, [columns[name] for name in by])
+    order = find_order(customer, [_as_key(columns[name]) for name in by])
     if order is not None:
         customer = customer[order]
         columns = {name: column[order] for name, column in columns.items()}
     bounds = np.searchsorted(customer, np.arange(customers + 1))
     return Table(bounds.astype(np.int64), columns)
+
+
+def _as_key(column: Array) -> Array:
+    # Nothing is more or less than NaN: as a key it comes first, as no name does.
+    return np.nan_to_num(column, nan=-np.inf) if column.dtype == np.float64 else column
 
 
 def find_order(customer: Array, by: Sequence[Array]) -> Array | None:
