@@ -154,10 +154,11 @@ def check_tables(arguments: Arguments, settings: Settings) -> int:
 
 def make_features(arguments: Arguments, settings: Settings) -> int:
     """Write the features of every customer at each moment, or print their dictionary."""
-    from features.dictionary import describe
+    from features.dictionary import describe, list_features
 
     if arguments.describe:
-        print(json.dumps(describe(), indent=1))
+        attributes = _find(arguments).layout.attributes if arguments.tables else ()
+        print(json.dumps(describe(list_features(attributes)), indent=1))
         return OK
     if not (arguments.tables and arguments.as_of and arguments.out):
         raise PatronError("features needs TABLES, --as-of and --out.", "Or give --describe.")

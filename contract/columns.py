@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "number", "time"]
+AttributeKind = Literal["text", "number"]
+
+ATTRIBUTE = "attribute_"  # before an attribute's name: its feature, its column, its vocabulary
+MOST_ATTRIBUTES = 100
+LARGEST = 1e9  # of a number that an attribute, or a caller, may tell
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
+from contract.columns import AttributeKind
+
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,12 +48,14 @@ class Norms(_Said):
 
     `vocabulary` has the values of each category-valued column, the commonest first; `prices` the
     mean price of a piece in each category; `products` what each product is; `non_goods` are
-    ids of what is sold beside goods, such as postage, whose lines do not count.
+    ids of what is sold beside goods, such as postage, whose lines do not count; `attributes` are
+    the shop's own attributes of customers, each with its kind.
     """
 
     as_of: datetime
     timezone: str = "UTC"
     non_goods: tuple[str, ...] = ()
+    attributes: Mapping[str, AttributeKind] = {}
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     prices: Mapping[str, float] = {}
     products: Mapping[str, Product] = {}

@@ -6,8 +6,8 @@ from typing import Literal
 
 import narwhals.stable.v2 as nw
 
-from contract.columns import TABLES
-from contract.tables import Layout
+from contract.columns import LARGEST, TABLES
+from contract.tables import Layout, list_columns
 
 Severity = Literal["error", "warning", "info"]
 
@@ -31,17 +31,17 @@ class Rule:
 def list_rules(layout: Layout, now_us: int) -> list[Rule]:
     """Return every rule for single rows under this layout, with `now_us` as the present."""
     return [
-        *_rules_of_reading(),
+        *_rules_of_reading(layout),
         *_rules_of_time(now_us),
         *_rules_of_amounts(layout),
-        *_rules_of_attributes(),
+        *_rules_of_attributes(layout),
     ]
 
 
-def _rules_of_reading() -> list[Rule]:
+def _rules_of_reading(layout: Layout) -> list[Rule]:
     rules = []
     for table in TABLES.values():
-        for c in table.columns:
+        for c in list_columns(table.name, layout):
             if c.kind != "text":
                 form = "an ISO 8601 time" if c.kind == "time" else "a number"
                 rules.append(
@@ -93,12 +93,22 @@ def _rules_of_amounts(layout: Layout) -> list[Rule]:
     ]  # fmt: skip
 
 
-def _rules_of_attributes() -> list[Rule]:
-    return [
+def _rules_of_attributes(layout: Layout) -> list[Rule]:
+    undated = [
         Rule("customers", column, "undated", "warning", _undated(column),
              "Not used: what is said today may tell what came later. Give valid_from.")
-        for column in ("country", "kind")
+        for column in ("country", "kind", *layout.attributes)
     ]  # fmt: skip
+    return undated + [
+        Rule("customers", column, "beyond_a_billion", "warning", _beyond(column, LARGEST),
+             "Not used. Tell it in a larger unit.")
+        for column, kind in layout.attributes.items()
+        if kind == "number"
+    ]  # fmt: skip
+
+
+def _beyond(column: str, limit: float) -> Callable[[], nw.Expr]:
+    return lambda: (nw.col(column) > limit) | (nw.col(column) < -limit)
 
 
 def _undated(column: str) -> Callable[[], nw.Expr]:

@@ -1,5 +1,6 @@
 """The tables of a shop: where it keeps them, and under which names of its own."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from contract.columns import TABLES
+from contract.columns import MOST_ATTRIBUTES, TABLES, AttributeKind, Column
 from contract.errors import TablesError
 from contract.presets import PRESETS
 
@@ -21,6 +22,9 @@ class SqlTable:
     url: str = field(repr=False)
     name: str
 
+
+# Beside a typed column `x` stand `x_us` and `x_text`.
+ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}(?<!_us)(?<!_text)")
 
 Source = Path | SqlTable | Any  # Any: a frame a data scientist holds (pandas, Polars, Arrow)
 
@@ -35,6 +39,25 @@ class Layout(BaseModel):
     columns: dict[str, dict[str, str]] = Field({}, description="Our column name = the shop's.")
     timezone: str = Field("UTC", description="Zone of times that come without an offset.")
     non_goods: tuple[str, ...] = Field((), description="Product ids that are no goods: postage …")
+    attributes: dict[str, AttributeKind] = Field(
+        {},
+        max_length=MOST_ATTRIBUTES,
+        description="Further columns of customers that are features, each `text` or `number`.",
+    )
+
+    @field_validator("attributes")
+    @classmethod
+    def _refuse_names(cls, named: dict[str, AttributeKind]) -> dict[str, AttributeKind]:
+        ours = {c.name for table in TABLES.values() for c in table.columns}
+        for name in named:
+            if name in ours or not ATTRIBUTE_NAME.fullmatch(name):
+                found = "is a column of ours" if name in ours else "is no name for one"
+                raise TablesError(
+                    f"The layout has an attribute {name!r}, which {found}.",
+                    "Use small letters, digits and _, up to 63 and not _us or _text at the end,"
+                    f' and map it: columns.customers.household_size = "{name}"',
+                )
+        return named
 
     @field_validator("timezone")
     @classmethod
@@ -122,7 +145,7 @@ def _refuse_unknown_names(layout: Layout) -> None:
                 f"tables.toml speaks of a table {table!r}.", f"Tables are: {', '.join(TABLES)}."
             )
     for table, columns in layout.columns.items():
-        known = [c.name for c in TABLES[table].columns]
+        known = [c.name for c in list_columns(table, layout)]
         for column in columns:
             if column not in known:
                 raise TablesError(
@@ -131,13 +154,19 @@ def _refuse_unknown_names(layout: Layout) -> None:
                 )
 
 
+def list_columns(table: str, layout: Layout) -> tuple[Column, ...]:
+    """Return the columns of a table: ours, and of customers the layout's attributes too."""
+    own = layout.attributes if table == "customers" else {}
+    return (*TABLES[table].columns, *(Column(name, kind) for name, kind in own.items()))
+
+
 def find_columns(table: str, found: list[str], layout: Layout) -> dict[str, str]:
     """Return the shop's column for each of ours that `found` holds; refuse where one must be."""
     mapped = layout.columns.get(table, {})
-    names = {c.name: mapped.get(c.name, c.name) for c in TABLES[table].columns}
+    names = {c.name: mapped.get(c.name, c.name) for c in list_columns(table, layout)}
+    must_have = {*mapped, *layout.attributes, *TABLES[table].must_have}
     for ours, theirs in names.items():
-        missing = theirs not in found
-        if missing and (ours in mapped or ours in TABLES[table].must_have):
+        if theirs not in found and ours in must_have:
             example = next((f for f in found if f not in names.values()), "their_name")
             raise TablesError(
                 f"{table} has no column {theirs!r}; it has {', '.join(found)}.",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from contract.moments import as_micros
 from contract.norms import Norms
-from features.dictionary import FEATURES, NORMS, list_needed
+from features.dictionary import NORMS, list_features, list_needed
 from features.history import History
 from features.sources import Shop
 from features.timeline import AS_OF, CUSTOMER, Numbers, Whole
@@ -41,16 +41,18 @@ class Computed:
 def compute(
     history: History,
     norms: Mapping[datetime, Norms],
-    names: Iterable[str] = FEATURES,
+    names: Iterable[str] | None = None,
     beside: Beside | None = None,
 ) -> Computed:
     """Return the named features of every customer known before each moment that has norms.
 
     Everything at or after a moment is cut off before any feature sees it. Columns come in the
-    order of `names`, then those of `beside`; what is not known is NaN, as docstrings say.
+    order of `names`, which are all unless told, then those of `beside`; what is not known is NaN,
+    as docstrings say.
     """
+    asked = list_features(history.attributes) if names is None else tuple(names)
     moments = {as_micros(moment): norms[moment] for moment in sorted(norms)}
-    return join(history.run(partial(compute_block, moments, (tuple(names), beside))))
+    return join(history.run(partial(compute_block, moments, (asked, beside))))
 
 
 def compute_block(

@@ -14,6 +14,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
+from contract.columns import AttributeKind
 from contract.norms import Product
 from contract.tables import Layout
 from features.compute import Computed
@@ -65,6 +66,11 @@ class SparkHistory:
     def __len__(self) -> int:
         """Return how many customers there are."""
         return self.rows.select(CUSTOMER).distinct().count()
+
+    @property
+    def attributes(self) -> Mapping[str, AttributeKind]:
+        """The shop's own attributes of customers, each with its kind."""
+        return self.reader.layout.attributes
 
     def run(self, job: Job) -> list[list[Computed]]:
         """Return what the job says of all customers, in the order of moment and customer id."""

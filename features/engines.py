@@ -6,9 +6,9 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from contract.columns import TABLES, Column
+from contract.columns import TABLES, Column, Table
 from contract.errors import TablesError
-from contract.tables import Layout, SqlTable, Tables, find_columns
+from contract.tables import Layout, SqlTable, Tables, find_columns, list_columns
 
 ENGINES = ("polars", "duckdb", "spark")  # each in its features/on_<name>.py, loaded once chosen
 SPARK_NEEDS = "Run pip install 'patron[spark]' and install Java 17 or later (default-jre-headless)."
@@ -44,13 +44,23 @@ def read_tables(tables: Tables, engine: str, keep_text: bool = False) -> dict[st
     for name, table in TABLES.items():
         source = tables.sources.get(name)
         native = None if source is None else _read(name, source, engine)
-        if native is None and table.required:
-            raise TablesError(f"There is no table {name}.", "It is the one table Patron needs.")
+        if native is None:
+            _refuse_lack(table, tables.layout)
         found = [] if native is None else list(nw.from_native(native).collect_schema())
         names = find_columns(name, found, tables.layout) if found else {}
-        typed = [(c, names.get(c.name)) for c in table.columns]
+        typed = [(c, names.get(c.name)) for c in list_columns(name, tables.layout)]
         opened[name] = _engine(engine).type_columns(native, typed, tables.layout, keep_text)
     return opened
+
+
+def _refuse_lack(table: Table, layout: Layout) -> None:
+    if table.required:
+        raise TablesError(f"There is no table {table.name}.", "It is the one table Patron needs.")
+    if table.name == "customers" and layout.attributes:
+        raise TablesError(
+            f"There is no table customers to have {', '.join(layout.attributes)}.",
+            "Add it, or remove the layout's attributes.",
+        )
 
 
 def leave_out(name: str, frame: nw.LazyFrame, layout: Layout) -> nw.LazyFrame:

@@ -7,7 +7,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from contract.tables import Tables
+from contract.columns import ATTRIBUTE
+from contract.tables import Layout, Tables
 from features.engines import Frames, open_tables
 from features.goods import Goods
 from features.history import ALWAYS, COMPANY_KINDS, NEVER, History
@@ -36,7 +37,7 @@ def read_history(tables: Tables, engine: str = "polars") -> History:
         return gather(frames)
     from features.distribute import spread
 
-    history: Any = spread(frames, gather, READ)
+    history: Any = spread(frames, gather, {**READ, "customers": _list_listed(frames.layout)})
     return history  # type: ignore[no-any-return]
 
 
@@ -48,7 +49,7 @@ def gather(frames: Frames) -> History:
         for frame, columns in (
             (frames.transactions, _LINES),
             (frames.interactions, _ACTS),
-            (frames.customers, _LISTED),
+            (frames.customers, _list_listed(frames.layout)),
         )
     )
     ids, owners = _code_together([t["customer_id"] for t in (lines, acts, listed)])
@@ -66,6 +67,10 @@ def gather(frames: Frames) -> History:
         timezone=frames.layout.timezone,
         non_goods=frames.layout.non_goods,
     )
+
+
+def _list_listed(layout: Layout) -> tuple[str, ...]:
+    return (*_LISTED, *layout.attributes)
 
 
 def _collect(frame: nw.LazyFrame, columns: Sequence[str], customers: pl.Categories) -> pl.DataFrame:
@@ -160,16 +165,15 @@ def _arrange_listed(
     listed: pl.DataFrame, owner: Array, customers: int
 ) -> tuple[Table, dict[str, Any]]:
     """Return what is said of customers, where it is said from when on: only that can be used."""
-    country, kind = _code(listed["country"]), _code(listed["kind"])
+    said = {"country": listed["country"], "kind": listed["kind"]}
+    said |= {f"{ATTRIBUTE}{name}": listed[name] for name in listed.columns if name not in _LISTED}
+    coded = {name: _code(told) for name, told in said.items() if told.dtype != pl.Float64}
     dated = listed["valid_from_us"].is_not_null().to_numpy()
-    columns = {
-        "at_us": listed["valid_from_us"].fill_null(0).to_numpy(),
-        "country": country.codes,
-        "kind": kind.codes,
-    }
+    columns = {"at_us": listed["valid_from_us"].fill_null(0).to_numpy()}
+    columns |= {n: coded[n].codes if n in coded else told.to_numpy() for n, told in said.items()}
     kept = {name: column[dated] for name, column in columns.items()}
-    names = {"country": country.names, "kind": kind.names}
-    return arrange(owner[dated], customers, kept, ("at_us", "country", "kind")), names
+    names = {name: told.names for name, told in coded.items()}
+    return arrange(owner[dated], customers, kept, tuple(kept)), names
 
 
 def _find_since(listed: pl.DataFrame, owner: Array, customers: int) -> Whole:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from contract.columns import ATTRIBUTE, AttributeKind
 from contract.norms import Product
 from features.bought import Bought, find_bought
 from features.goods import Goods, describe_goods, list_goods
@@ -46,6 +47,15 @@ class History:
     def bought(self) -> Bought:
         """The lines that make orders."""
         return find_bought(self.lines)
+
+    @property
+    def attributes(self) -> dict[str, AttributeKind]:
+        """The shop's own attributes of customers, each with its kind."""
+        return {
+            name.removeprefix(ATTRIBUTE): "text" if name in self.names else "number"
+            for name in self.listed.columns
+            if name.startswith(ATTRIBUTE)
+        }
 
     def block(self, first: int, last: int) -> "History":
         """Return the history of customers from `first` up to `last`."""

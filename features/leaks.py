@@ -10,7 +10,7 @@ from contract.errors import PatronError
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.compute import compute_one
-from features.dictionary import FEATURES
+from features.dictionary import list_features
 from features.history import History
 from features.sources import Shop
 from features.tables import Table
@@ -56,10 +56,11 @@ def refuse_leaks(history: History, moment: datetime, norms: Norms) -> None:
 
 
 def find_leaks(
-    history: History, moment: datetime, norms: Norms, names: Iterable[str] = FEATURES
+    history: History, moment: datetime, norms: Norms, names: Iterable[str] | None = None
 ) -> list[Leak]:
     """Return each feature that changes with rows put in at or after the moment."""
-    some, as_of_us, names = history.sample(CUSTOMERS), as_micros(moment), tuple(names)
+    some, as_of_us = history.sample(CUSTOMERS), as_micros(moment)
+    names = list_features(history.attributes) if names is None else tuple(names)
     usual = compute_one(Shop(some), as_of_us, norms, names)
     return [
         Leak(name, what)
@@ -72,10 +73,11 @@ def find_leaks(
 
 
 def find_aware(
-    history: History, moment: datetime, norms: Norms, names: Iterable[str] = FEATURES
+    history: History, moment: datetime, norms: Norms, names: Iterable[str] | None = None
 ) -> set[str]:
     """Return the features that see rows one microsecond before the moment: the gate's own proof."""
-    as_of_us, names = as_micros(moment), tuple(names)
+    as_of_us = as_micros(moment)
+    names = list_features(history.attributes) if names is None else tuple(names)
     usual = compute_one(Shop(history), as_of_us, norms, names)
     changed = compute_one(Shop(put_rows(history, as_of_us + BEFORE)), as_of_us, norms, names)
     return {n for n in names if not np.array_equal(changed[n], usual[n], equal_nan=True)}
@@ -83,11 +85,12 @@ def find_aware(
 
 def put_rows(history: History, at_us: int) -> History:
     """Return the history with rows at that time for every customer who has rows in a table."""
+    said = history.listed.columns.keys() - {"at_us"}
     return replace(
         history,
         lines=_put(history.lines, at_us, {"order": _other, "amount": _more, "quantity": _more}),
         acts=_put(history.acts, at_us, {}),
-        listed=_put(history.listed, at_us, {"country": _next, "kind": _next}),
+        listed=_put(history.listed, at_us, dict.fromkeys(said, _next)),
     )
 
 
@@ -111,6 +114,7 @@ def _more(column: Array) -> Array:
 
 
 def _next(column: Array) -> Array:
+    # Another code, or another number: 1 and 0 change places.
     return np.asarray(column + 1 - 2 * (column > 0), dtype=column.dtype)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from contract.columns import ATTRIBUTE
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.compute import compute_one
@@ -40,10 +41,20 @@ def find_vocabulary(shop: Shop, moment: datetime) -> Vocabulary:
     attributes = shop.past("attributes", as_of_us)
     columns = {"category": (lines, "category"), "country": (attributes, "country"),
                "kind": (attributes, "kind")}  # fmt: skip
-    return {
+    usual = {
         name: _sort_names(getattr(events, column), events.names(column))
         for name, (events, column) in columns.items()
     }
+    return {**usual, **_find_attributes(shop, as_of_us)}
+
+
+def _find_attributes(shop: Shop, as_of_us: int) -> Vocabulary:
+    """Return the values of each attribute that is a text, by how many customers have had them."""
+    entries = shop.past("entries", as_of_us)
+    owner = entries.each(np.arange(len(shop.history)))
+    texts = [f"{ATTRIBUTE}{n}" for n, kind in shop.history.attributes.items() if kind == "text"]
+    had = {n: np.unique(np.stack([owner, getattr(entries, n)]), axis=1)[1] for n in texts}
+    return {name: _sort_names(codes, entries.names(name)) for name, codes in had.items()}
 
 
 def learn_norms(shop: Shop, moment: datetime, words: Vocabulary) -> Norms:
@@ -58,6 +69,7 @@ def learn_norms(shop: Shop, moment: datetime, words: Vocabulary) -> Norms:
         as_of=moment,
         timezone=shop.history.timezone,
         non_goods=shop.history.non_goods,
+        attributes=shop.history.attributes,
         vocabulary=words,
         prices=_find_prices(shop, as_of_us),
         repeating=repeating,

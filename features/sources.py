@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from contract.columns import ATTRIBUTE, LARGEST
 from features.alone import Alone
 from features.events import Events
 from features.history import ALWAYS, NEVER, History
@@ -94,6 +95,16 @@ def make_attributes(history: History) -> Source:
     return Source(bounds, listed["at_us"][changed], columns, codes)
 
 
+def make_entries(history: History) -> Source:
+    """Return a row per dated entry of the customers table: the shop's own attributes."""
+    listed = history.listed
+    own = {name: listed[name] for name in listed.columns if name.startswith(ATTRIBUTE)}
+    codes = {name: history.names[name] for name in own if name in history.names}
+    numbers = own.keys() - codes.keys()
+    own |= {n: np.where(np.abs(own[n]) <= LARGEST, own[n], np.nan) for n in numbers}
+    return Source(listed.bounds, listed["at_us"], own, codes)
+
+
 def make_joined(history: History) -> Source:
     """Return a row per customer of whom it is said when they joined."""
     since = history.since_us
@@ -113,6 +124,7 @@ SOURCES: Mapping[str, Callable[[History], Source]] = {
     "answers": make_answers,
     "troubles": make_troubles,
     "attributes": make_attributes,
+    "entries": make_entries,
     "joined": make_joined,
 }
 

@@ -54,10 +54,11 @@ class Table:
         even = at_us[1:] == at_us[:-1]
         begins = self.bounds[1:-1]
         even[begins[(begins > 0) & (begins < len(at_us))] - 1] = False
-        rows, run = find_disorder(even, [self[name] for name in by])
+        keys = [_as_key(self[name]) for name in by]
+        rows, run = find_disorder(even, keys)
         if not len(rows):
             return self
-        settled = rows[np.lexsort((*[self[name][rows] for name in by[::-1]], run))]
+        settled = rows[np.lexsort((*[key[rows] for key in keys[::-1]], run))]
         columns = {name: column.copy() for name, column in self.columns.items()}
         for name, column in columns.items():
             column[rows] = self[name][settled]
@@ -85,6 +86,11 @@ def find_bounds(customer: Array, customers: int) -> Whole:
     bounds = np.full(customers + 1, len(customer))
     bounds[customer[begins]] = begins
     return np.minimum.accumulate(bounds[::-1])[::-1].copy()
+
+
+def _as_key(column: Array) -> Array:
+    # Nothing is more or less than NaN: as a key it comes first, as no name does.
+    return np.nan_to_num(column, nan=-np.inf) if column.dtype == np.float64 else column
 
 
 def find_order(customer: Array, at_us: Whole) -> Whole | None:

@@ -1,11 +1,12 @@
 """A history made of rows that a caller tells, without an engine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from contract.columns import ATTRIBUTE, AttributeKind
 from contract.norms import Norms
 from features.goods import describe_goods
 from features.history import ALWAYS, COMPANY_KINDS, History
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
     at_us: int
     country: str | None = None
     kind: str | None = None
+    attributes: Mapping[str, str | float] = {}
 
 
 def tell_history(
@@ -57,7 +59,7 @@ def tell_history(
     goods_only = [line for line in lines if line.product_id not in norms.non_goods]
     bought, products_sold = _arrange_lines(len(ids), goods_only)
     done, names = _arrange_acts(len(ids), list(acts))
-    listed, said = _arrange_entries(len(ids), list(entries))
+    listed, said = _arrange_entries(len(ids), list(entries), norms.attributes)
     return History(
         ids=pa.array(ids, pa.large_string()),
         lines=bought,
@@ -107,15 +109,21 @@ def _arrange_acts(customers: int, acts: list[Act]) -> tuple[Table, dict[str, tup
 
 
 def _arrange_entries(
-    customers: int, entries: list[Entry]
+    customers: int, entries: list[Entry], kinds: Mapping[str, AttributeKind]
 ) -> tuple[Table, dict[str, tuple[str, ...]]]:
     told = _turn(Entry, entries)
     country, countries = _code(told.country)
-    kind, kinds = _code(told.kind)
+    kind, said = _code(told.kind)
     columns = {"at_us": np.array(told.at_us, dtype=np.int64), "country": country, "kind": kind}
+    names = {"country": countries, "kind": said}
+    for name, form in kinds.items():
+        own, values = f"{ATTRIBUTE}{name}", [given.get(name) for given in told.attributes]
+        if form == "number":
+            columns[own] = _numbers(values)
+        else:
+            columns[own], names[own] = _code(values)
     owner = np.array(told.customer, dtype=np.int32)
-    table = arrange(owner, customers, columns, ("at_us", "country", "kind"))
-    return table, {"country": countries, "kind": kinds}
+    return arrange(owner, customers, columns, tuple(columns)), names
 
 
 def _turn(form: Any, rows: list[Any]) -> Any:

@@ -67,6 +67,11 @@ def ranks(*places: int) -> Callable[[Definition], Definition]:
     return _mark("ranks", places)
 
 
+def by_name(definition: Definition) -> Definition:
+    """Make one feature of each attribute that a shop names: the definition's `name`, its end."""
+    return _mark("by_name", True)(definition)
+
+
 def or_zero(definition: Definition) -> Definition:
     """Say that nothing known means 0, for counts and sums."""
     return _mark("or_zero", True)(definition)

@@ -2,16 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from contract.columns import LARGEST, MOST_ATTRIBUTES
 from serving.problems import RefusalError
 
-LARGEST = 1e9
 YEARS = range(1900, 2200)
 SHOWN = 20  # faults told in one problem
 
@@ -55,6 +55,28 @@ Number = Annotated[
     float, BeforeValidator(read_number), Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
 ]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
+
+
+def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
+    """Return what is read, or refuse it whole: its names are the caller's own."""
+    try:
+        if not isinstance(given, dict) or len(given) <= MOST_ATTRIBUTES:
+            return read(given)
+    except ValidationError:
+        pass
+    raise PydanticCustomError(
+        "not_attributes",
+        f"Up to {MOST_ATTRIBUTES} names are expected, each with a text of up to 128 characters or a"
+        f" number within ±{LARGEST:,.0f}.",
+    )
+
+
+_Exact = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Attributes = Annotated[
+    dict[Name, Text | _Exact | None],
+    Field(max_length=MOST_ATTRIBUTES, json_schema_extra={"additionalProperties": False}),
+    WrapValidator(_read_named),
+]
 
 
 def read_json(body: bytes) -> Any:

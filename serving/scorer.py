@@ -16,7 +16,7 @@ from contract.models import Columns, Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
 from features.compute import compute
-from features.dictionary import FEATURES, fingerprint
+from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
 
 SILENCE = "days_since_order"
@@ -34,7 +34,7 @@ class Scorer:
     def __post_init__(self) -> None:
         """Refuse a bundle whose features mean something else here than when it was trained."""
         for bundle in self.bundles.values():
-            known = set(bundle.reads) <= set(FEATURES)
+            known = all(name in FEATURES or is_of_attribute(name) for name in bundle.reads)
             if not known or fingerprint(bundle.manifest.inputs) != bundle.manifest.dictionary:
                 raise BundleError(
                     f"The model of {bundle.target} was trained on other features than these.",
@@ -43,8 +43,10 @@ class Scorer:
 
     @cached_property
     def norms(self) -> Norms:
-        """What is usual in the shop, by the model that was trained last."""
-        return max((b.norms for b in self.bundles.values()), key=lambda norms: norms.as_of)
+        """What is usual in the shop, by the model that was trained last; all models' attributes."""
+        by_age = sorted((b.norms for b in self.bundles.values()), key=lambda norms: norms.as_of)
+        attributes = {name: kind for n in by_age for name, kind in n.attributes.items()}
+        return by_age[-1].model_copy(update={"attributes": attributes})
 
     @cached_property
     def shared(self) -> list[tuple[Norms, list[Bundle]]]:

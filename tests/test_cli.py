@@ -158,6 +158,14 @@ def test_describe_prints_the_dictionary(capsys):
     assert lateness["made_of"] == "days_since_order, mean_gap"
 
 
+def test_describe_adds_the_attributes_that_a_layout_names(home, capsys):
+    shop = write_orders(home / "shop")
+    (home / "shop" / "tables.toml").write_text('[attributes]\nregion = "text"\n')
+    assert cli.main(["features", shop, "--describe"]) == 0
+    *_, last = json.loads(capsys.readouterr().out)
+    assert (last["name"], last["missing"]) == ("attribute_region", "null without one known")
+
+
 def test_a_place_that_cannot_be_written_is_told(home, capsys):
     (home / "file").write_text("")
     shop = write_orders(home / "shop")

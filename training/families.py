@@ -7,7 +7,6 @@ import numpy as np
 
 from contract.bundle import log_odds
 from contract.models import Boosted, Logistic, Model, Numbers, count_terms
-from features.dictionary import FEATURES
 from training.snapshots import Snapshots
 
 Fit = Callable[[Snapshots], Model]
@@ -42,12 +41,12 @@ BOOSTING = {
 }
 
 
-def fit_boosted(snapshots: Snapshots, inputs: Sequence[str] = tuple(FEATURES)) -> Model:
-    """Return shallow XGBoost trees over every feature that tells some rows from others."""
+def fit_boosted(snapshots: Snapshots, inputs: Sequence[str] = ()) -> Model:
+    """Return shallow XGBoost trees over every feature, or input, that tells rows apart."""
     import xgboost
 
     columns = snapshots.columns
-    telling = tuple(name for name in inputs if _varies(columns[name]))
+    telling = tuple(name for name in inputs or columns if _varies(columns[name]))
     rows = np.stack([columns[n] for n in telling], axis=1).astype(np.float32)
     data = xgboost.DMatrix(
         rows, snapshots.outcome, base_margin=log_odds(snapshots.base_rate), missing=np.nan

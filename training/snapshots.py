@@ -15,7 +15,6 @@ from contract.models import Columns, Numbers
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.compute import Computed, compute
-from features.dictionary import FEATURES
 from features.history import History
 from features.sources import Shop
 from features.timeline import AS_OF, CUSTOMER
@@ -23,6 +22,7 @@ from training.targets import Target
 
 OUTCOME = "outcome"
 DAYS_UNTIL = "days_until"
+BESIDE = (CUSTOMER, AS_OF, OUTCOME, DAYS_UNTIL)  # the columns that are no features
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Snapshots:
     @property
     def columns(self) -> Columns:
         """The features, as double columns with NaN for null."""
-        return {n: self.rows[n].to_numpy(np.float64) for n in FEATURES if n in self.rows}
+        return {str(n): self.rows[n].to_numpy(np.float64) for n in self.rows if n not in BESIDE}
 
     @property
     def outcome(self) -> Numbers:
@@ -60,7 +60,7 @@ class Snapshots:
 
 def take_snapshots(history: History, target: Target, norms: Mapping[datetime, Norms]) -> Snapshots:
     """Return the eligible customers at each moment, in the order of moment and customer."""
-    computed = compute(history, norms, FEATURES, partial(find_outcomes, target))
+    computed = compute(history, norms, None, partial(find_outcomes, target))
     frame = _as_frame(computed)
     return Snapshots(frame[target.eligible.holds(computed.columns)].reset_index(drop=True))
 

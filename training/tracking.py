@@ -115,6 +115,7 @@ def _log_dataset(learned: Learned) -> None:
 def _write_artifacts(learned: Learned, report: dict[str, Any], folder: Path) -> None:
     save_bundle(learned.bundle, folder / BUNDLE)
     (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), "utf-8")
-    (folder / "dictionary.json").write_text(json.dumps(describe(), indent=1), "utf-8")
     judged = learned.judged
+    entries = describe(tuple(judged.snapshot.columns))
+    (folder / "dictionary.json").write_text(json.dumps(entries, indent=1), "utf-8")
     draw_curves(judged.snapshot.outcome, judged.probabilities, folder / "figures")

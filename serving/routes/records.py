@@ -7,14 +7,17 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer, nest
+from contract.columns import AttributeKind
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.told import Act, Entry, Line, tell_history
-from serving.requests import Moment, Name, Number, Text
+from serving.requests import Attributes, Moment, Name, Number, Text
 
 LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 IGNORED = "rows_at_or_after_as_of_ignored"
+UNUSED = "attributes_not_used"
+UNTOLD = (None, "")
 
 
 class Asked(BaseModel):
@@ -62,9 +65,19 @@ class Record(Asked):
     since: Moment | None = None
     country: Text | None = None
     kind: Text | None = None
+    attributes: Attributes = Field({}, description="The shop's own, as its layout names them.")
     valid_from: Moment | None = Field(
-        None, description="Since when country and kind hold; always, unless told."
+        None, description="Since when country, kind and attributes hold; always, unless told."
     )
+
+    def use(self, kinds: Mapping[str, AttributeKind]) -> dict[str, str | float]:
+        """Return the attributes told that are among these, each of its kind."""
+        forms = {"text": str, "number": float}
+        return {
+            name: told
+            for name, told in self.attributes.items()
+            if told not in UNTOLD and name in kinds and isinstance(told, forms[kinds[name]])
+        }
 
 
 class _Result(BaseModel):
@@ -130,20 +143,25 @@ def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -
     ]  # fmt: skip
     entries = [
         Entry(place, as_micros(r.valid_from) if r.valid_from else 0, r.country or None,
-              r.kind or None)
+              r.kind or None, used)
         for place, r in places
-        if r.country or r.kind or r.valid_from
+        if (used := r.use(norms.attributes)) or r.country or r.kind or r.valid_from
     ]  # fmt: skip
     since = [as_micros(r.since) if r.since and r.since < as_of else None for _, r in places]
     return tell_history(list(records), lines, acts, entries, since, norms)
 
 
 def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
-    """Return the answer to the record that a flat row of the scorer holds."""
+    """Return the answer to the record that a flat row of the scorer holds.
+
+    Beside it are the models that answered, and the attributes they know.
+    """
     moments = [line.ordered_at for line in record.transactions]
     moments += [act.occurred_at for act in record.interactions]
     moments += [record.since] if record.since else []
     answer = nest(row | {"customer_id": record.customer_id})
     ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
-    told = dict(answer) | {"warnings": answer.warnings + ignored}
+    said = {name for name, told in record.attributes.items() if told not in UNTOLD}
+    unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
+    told = dict(answer) | {"warnings": answer.warnings + ignored + unused}
     return Scored(record_id=record.record_id or key, **told)

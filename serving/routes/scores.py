@@ -86,11 +86,15 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
     records = {str(i): record for i, record in enumerate(question.records)}
     results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
     whole = {key: record for key, record in records.items() if key not in results}
-    models = [_name_model(scorer, target) for target in targets]
-    history = tell_records(whole, as_of, scorer.norms)
+    norms = scorer.norms
+    history = tell_records(whole, as_of, norms)
+    beside = {
+        "models": [_name_model(scorer, target) for target in targets],
+        "attributes": norms.attributes,
+    }
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
-        results[key] = tell(key, whole[key], row | {"models": models})
+        results[key] = tell(key, whole[key], row | beside)
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,

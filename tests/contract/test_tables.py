@@ -174,7 +174,7 @@ def test_values_of_the_wrong_form_are_told(shop, text, told):
     folder = shop("transactions.csv", tables_toml=text)
     assert refusal(folder) == (
         f"{folder / 'tables.toml'} cannot be read: {told}. "
-        "It may hold preset, files, columns, timezone, non_goods."
+        "It may hold preset, files, columns, timezone, non_goods, attributes."
     )
 
 

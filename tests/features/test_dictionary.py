@@ -7,7 +7,14 @@ import pytest
 
 from contract.norms import Norms
 from features.compute import compute
-from features.dictionary import FEATURES, NORMS, describe, fingerprint, list_needed
+from features.dictionary import (
+    FEATURES,
+    NORMS,
+    describe,
+    find_feature,
+    fingerprint,
+    list_needed,
+)
 from features.sources import SOURCES
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
@@ -97,7 +104,8 @@ def test_features_are_made_of_events_of_features_of_both_and_of_norms():
 
 
 def test_every_source_makes_features():
-    assert {source for f in OF_EVENTS for source in f.sources} == SOURCES.keys()
+    own = find_feature("attribute_region")
+    assert {source for f in [*OF_EVENTS, own] for source in f.sources} == SOURCES.keys()
 
 
 @pytest.mark.parametrize("name", FEATURES)

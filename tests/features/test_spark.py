@@ -164,6 +164,29 @@ def test_products_are_assumed_only_where_the_tables_say_nothing(spark):
         assert say(on_spark, norms).equals(say(polars, norms))
 
 
+def test_a_shops_own_attributes_are_the_same_as_on_polars(spark):
+    layout = Layout(attributes={"region": "text", "household_size": "number"})
+    people = [
+        {"customer_id": name, "region": region, "household_size": size,
+         "valid_from": datetime(2026, 1, day)}
+        for name, day, region, size in (
+            ("a", 1, "north", 2.0), ("a", 9, "south", 0.1), ("b", 3, None, None),
+            ("c", 4, "east", 3.0), ("c", 4, "east", None),
+        )
+    ]  # fmt: skip
+    lines = [line(name, name, 2) for name in "abcd"]
+    polars, on_spark = (
+        tell(engine, layout, transactions=lines, customers=people) for engine in ("polars", "spark")
+    )
+    assert on_spark.attributes == polars.attributes == layout.attributes
+    norms = find_norms(on_spark, [AS_OF])
+    assert norms == find_norms(polars, [AS_OF])
+    told = say(on_spark, norms)
+    assert told.equals(say(polars, norms))
+    assert told["attribute_region"].to_pylist() == [3, None, 1, None]
+    assert told["attribute_household_size"].to_pylist() == [0.1, None, 3, None]
+
+
 def type_all(native, engine, layout):
     """Every column of a file as text, as a number and as a time."""
     given = native.collect_schema() if engine is on_polars else dict(native.dtypes)

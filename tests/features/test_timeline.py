@@ -68,6 +68,7 @@ def tables_with(source, at):
     }
     listed = {
         "attributes": {"country": "GB", "valid_from": at, "since": LONG_AGO},
+        "entries": {"valid_from": at, "since": LONG_AGO},
         "joined": {"since": at},
     }
     tables = {"transactions": USUAL + new.get(source, []), "products": PRODUCTS}

@@ -41,6 +41,7 @@ def without(question: dict[str, Any], table: str, name: str) -> dict[str, Any]:
 SOUND = json.dumps(line()).encode()
 AMOUNT = SOUND.replace(b'"amount": 10', b'"amount": %s')
 assert AMOUNT != SOUND
+OWN_NUMBER = json.dumps(ask(attributes={"a": 7})).encode().replace(b"7}", b"%s}")
 
 NOT_JSON: dict[str, bytes] = {
     "nothing": b"",
@@ -54,6 +55,8 @@ NOT_JSON: dict[str, bytes] = {
     "NaN": AMOUNT % b"NaN",
     "Infinity": AMOUNT % b"Infinity",
     "minus Infinity": AMOUNT % b"-Infinity",
+    "an attribute NaN": OWN_NUMBER % b"NaN",
+    "an attribute told twice": OWN_NUMBER % b'7, "a": 8',
     "nan in small letters": AMOUNT % b"nan",
     "a leading zero": AMOUNT % b"007",
     "a plus sign": AMOUNT % b"+7",
@@ -84,6 +87,7 @@ NOT_JSON: dict[str, bytes] = {
 }
 
 ROW, ACT = "/records/0/transactions/0", "/records/0/interactions/0"
+OWN = "/records/0/attributes"
 LONG = SECRET * 20
 LINE = line()["records"][0]["transactions"][0]
 
@@ -161,6 +165,22 @@ WRONG_FORM: dict[str, tuple[Any, str, str]] = {
     "an act's time null": (act(occurred_at=None), f"{ACT}/occurred_at", "not_a_moment"),
     "an act's value a word": (act(value=SECRET), f"{ACT}/value", "not_a_number"),
     "since a word": (ask(since=SECRET), "/records/0/since", "not_a_moment"),
+    "attributes null": (ask(attributes=None), OWN, "not_attributes"),
+    "attributes a list": (ask(attributes=[SECRET]), OWN, "not_attributes"),
+    "an attribute true": (ask(attributes={SECRET: True}), OWN, "not_attributes"),
+    "an attribute a list": (ask(attributes={SECRET: [1]}), OWN, "not_attributes"),
+    "an attribute an object": (ask(attributes={"a": {SECRET: 1}}), OWN, "not_attributes"),
+    "an attribute too long": (ask(attributes={"a": LONG}), OWN, "not_attributes"),
+    "an attribute with NUL": (ask(attributes={"a": SECRET + "\0"}), OWN, "not_attributes"),
+    "an attribute too large": (ask(attributes={SECRET: 1.1e9}), OWN, "not_attributes"),
+    "an attribute of 400 digits": (ask(attributes={SECRET: 10**400}), OWN, "not_attributes"),
+    "an attribute without a name": (ask(attributes={"": SECRET}), OWN, "not_attributes"),
+    "an attribute's name too long": (ask(attributes={LONG: 1}), OWN, "not_attributes"),
+    "101 attributes": (
+        ask(attributes={f"{SECRET}{n}": n for n in range(101)}),
+        OWN,
+        "not_attributes",
+    ),
     "as_of a word": (ask() | {"as_of": SECRET}, "/as_of", "not_a_moment"),
     "as_of in the future": (ask() | {"as_of": "2199-01-01T00:00:00Z"}, "/as_of", "in_the_future"),
     "targets a text": (ask() | {"targets": SECRET}, "/targets", "list_type"),
@@ -171,6 +191,7 @@ WRONG_FORM: dict[str, tuple[Any, str, str]] = {
 
 BODIES: tuple[Malformed, ...] = (
     *(Malformed(name, body, 400, "not_json") for name, body in NOT_JSON.items()),
+    Malformed("an attribute 1e999", OWN_NUMBER % b"1e999", 422, "not_attributes", OWN),
     Malformed("1e999", AMOUNT % b"1e999", 422, "less_than_equal", f"{ROW}/amount"),
     Malformed("-1e999", AMOUNT % b"-1e999", 422, "greater_than_equal", f"{ROW}/amount"),
     *(
