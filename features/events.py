@@ -11,12 +11,11 @@ from features.timeline import (
     Mask,
     Numbers,
     Rows,
+    Upto,
     Whole,
+    add_up,
     as_millionths,
-    count_kept,
-    count_up,
     sort_within,
-    sum_parts,
 )
 from features.verbs import above_zero
 
@@ -55,7 +54,7 @@ class Events:
         ages = self._rows["days_ago"]
         if len(self._bounds) == 2:  # one customer: a search is quicker than a count
             return np.array([np.searchsorted(-ages, -days)])
-        return self._bounds[1:] - sum_parts(ages <= days, self._bounds)
+        return self._bounds[1:] - np.diff(add_up(ages <= days)(self._bounds))
 
     def stretches(self, days: int, number: int, column: str | None = None) -> Numbers:
         """Return a row per stretch of so many days, the newest first: the count or the sums."""
@@ -65,16 +64,14 @@ class Events:
         if column is None:
             return -np.diff(places, axis=0).astype(np.float64)
         exact, scale = self._rows.exact(column)
-        sums = self._rows.once(("sums", column), count_up, exact)
-        return np.asarray(-np.diff(sums[places], axis=0) / scale)
+        upto = self._rows.once(("upto", column), add_up, exact)
+        return np.asarray(-np.diff(upto(places), axis=0) / scale)
 
     def where(self, mask: Mask) -> "Events":
         """Return the events that the mask, one flag per row, holds."""
-        rows = self._rows.taken(np.flatnonzero(mask))
-        if self._whole:
-            return Events(rows, count_kept(mask, self._bounds))
-        before = count_up(mask)
-        return Events(rows, before[self._bounds], (before[self._starts], before[self._ends]))
+        rows, upto = self._rows.taken(np.flatnonzero(mask)), add_up(mask)
+        part = None if self._whole else (upto(self._starts), upto(self._ends))
+        return Events(rows, upto(self._bounds), part)
 
     def of(self, column: str, *names: str) -> "Events":
         """Return the events whose column holds one of these names."""
@@ -104,7 +101,7 @@ class Events:
         """Return how many events there are, or how many of them the mask holds."""
         if mask is None:
             return (self._ends - self._starts).astype(np.float64)
-        return self._add(mask).astype(np.float64)
+        return self._between(add_up(mask)).astype(np.float64)
 
     def most(self, column: str) -> Numbers:
         """Return how many events have the commonest of the column's small codes."""
@@ -115,20 +112,17 @@ class Events:
     def total(self, column: str) -> Numbers:
         """Return the exact sum, to a millionth; the sum of nothing is 0, and so is the unknown."""
         exact, scale = self._rows.exact(column)
-        if self._whole:
-            return np.asarray(sum_parts(exact, self._bounds) / scale)
-        sums = self._rows.once(("sums", column), count_up, exact)
-        return np.asarray((sums[self._ends] - sums[self._starts]) / scale)
+        return np.asarray(self._between(self._rows.once(("upto", column), add_up, exact)) / scale)
 
-    def _add(self, values: Array) -> Whole:
+    def _between(self, upto: Upto) -> Whole:
+        """Return how much of what is told up to each place lies in these events."""
         if self._whole:
-            return sum_parts(values, self._bounds)
-        sums = count_up(values)
-        return np.asarray(sums[self._ends] - sums[self._starts])
+            return np.diff(upto(self._bounds))
+        return upto(self._ends) - upto(self._starts)
 
     def sum(self, values: Array) -> Numbers:
         """Return the exact sum, to a millionth, of a value per row; the unknown as 0."""
-        return np.asarray(self._add(as_millionths(values)) / MILLION)
+        return np.asarray(self._between(add_up(as_millionths(values))) / MILLION)
 
     def known(self, column: str) -> Numbers:
         """Return how many events have a value in the column."""
@@ -181,10 +175,9 @@ class Events:
         return np.where(n > 0, (told[low] + told[high]) / (2 * MILLION), np.nan)
 
     def _pick(self, column: str, rows: Whole) -> Numbers:
-        values = getattr(self, column)
-        found = np.full(len(rows), np.nan)
         held = (rows >= self._starts) & (rows < self._ends)
-        found[held] = values[rows[held]]
+        found = np.full(len(rows), np.nan)
+        found[held] = self._rows.pick(column, rows[held])
         return found
 
     def _reduce(self, join: Any, values: Array) -> Numbers:

@@ -6,9 +6,9 @@ import numpy as np
 
 from features.bought import Bought
 from features.history import History
-from features.timeline import DAY_US, Array, Mask, Numbers, Source, Whole, count_kept
+from features.timeline import DAY_US, Array, Mask, Numbers, Source, Whole, add_up
 
-CODES = float(1 << 20)  # more categories than any shop has
+CODES = 1 << 20  # more categories than any shop has
 DIGIT = 16  # bits that numpy sorts by counting
 
 
@@ -33,6 +33,8 @@ def make_lines(history: History) -> Source:
         "amount": picks["amount"],
         "items": picks["items"],
     }
+    if len(history.bought.added):  # then an order's lines need not follow each other
+        columns["new_turn"] = _find_first(picks["turn"] * (CODES + 1) + category)
     return Source(bounds, picks["at_us"], columns, {"category": history.goods.categories})
 
 
@@ -45,41 +47,58 @@ def _find_picks(bought: Bought) -> tuple[dict[str, Array], Whole]:
         return columns, bought.bounds
     (places,) = np.nonzero(known)
     kept = {name: column[places] for name, column in columns.items()}
-    return kept, count_kept(known, bought.bounds)
+    return kept, add_up(known)(bought.bounds)
 
 
 def _tell_products(picks: Mapping[str, Array]) -> dict[str, Mask]:
     order, first = find_runs(picks["owner"], picks["product"])
     at_us = picks["at_us"][order]
-    begins = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
-    return {
-        "new_product": _put(order, first),
-        "repeat": _put(order, at_us[begins] < at_us),
-    }
+    begins = _repeat_first(first, at_us)
+    return {"new_product": _put(order, first), "repeat": _put(order, begins < at_us)}
 
 
 def _tell_categories(picks: Mapping[str, Array], category: Array) -> dict[str, Array]:
     order, first = find_runs(picks["owner"], category)
-    code, at_us, turn = (column[order] for column in (category, picks["at_us"], picks["turn"]))
-    classed = code >= 0
+    at_us, of_order = picks["at_us"][order], picks["turn"][order]
     places = np.arange(len(order))
-    count = places - np.maximum.accumulate(np.where(first, places, 0))
+    # How many lines of its category the customer had bought before, and what the last of them was.
+    count = _put(order, places - _repeat_first(first, places))
     gap, new_turn = np.full(len(order), np.inf), first.copy()
-    gap[1:][~first[1:]] = (at_us[1:] - at_us[:-1])[~first[1:]]
-    new_turn[1:] |= turn[1:] != turn[:-1]
-    told = np.arange(1, int(count.max(initial=0)) + 2, dtype=np.float64)
-    less = np.maximum(told - 1, 1.0)
-    # Of n lines in a category, ln terms of 1 to n add up to n ln n, odd numbers to n squared.
-    surprise, square = told * np.log(told) - less * np.log(less), 2 * told - 1
-    standing = (count + 1) * CODES + (CODES - 1 - code)
+    np.copyto(gap[1:], at_us[1:] - at_us[:-1], where=~first[1:])
+    new_turn[1:] |= of_order[1:] != of_order[:-1]
     return {
-        "new_category": _put(order, classed & first),
         "gap": _put(order, gap / DAY_US),
         "new_turn": _put(order, new_turn),
-        "surprise": _put(order, np.where(classed, surprise[count], 0.0)),
-        "square": _put(order, np.where(classed, square[count], 0.0)),
-        "standing": _put(order, np.where(classed, standing, np.nan)),
+        **_tell_counts(count, category),
     }
+
+
+def _tell_counts(count: Whole, category: Array) -> dict[str, Array]:
+    """Return what follows from the lines of its category that came before each line."""
+    classed = category >= 0
+    turns = np.arange(1, int(count.max(initial=0)) + 2, dtype=np.float64)
+    less = np.maximum(turns - 1, 1.0)
+    # Of n lines in a category, ln terms of 1 to n add up to n ln n, odd numbers to n squared.
+    surprise = turns * np.log(turns) - less * np.log(less)
+    turn = count + 1.0
+    return {
+        "new_category": classed & (count == 0),
+        "surprise": np.where(classed, surprise[count], 0.0),
+        "square": np.where(classed, 2 * turn - 1, 0.0),
+        "standing": np.where(classed, turn * CODES + (CODES - 1 - category), np.nan),
+    }
+
+
+def _find_first(key: Array) -> Mask:
+    first = np.zeros(len(key), dtype=bool)
+    first[np.unique(key, return_index=True)[1]] = True
+    return first
+
+
+def _repeat_first(first: Mask, told: Array) -> Array:
+    """Return what is told of the first row of each run, for all of its rows."""
+    (begins,) = np.nonzero(first)
+    return np.repeat(told[begins], np.diff(np.append(begins, len(first))))
 
 
 def _put(order: Whole, told: Array) -> Array:

@@ -11,7 +11,7 @@ from features.history import ALWAYS, NEVER, History
 from features.lines import make_lines
 from features.orders import make_orders
 from features.tables import Table
-from features.timeline import DAY_US, Source, Whole, as_millionths, count_kept, count_up, find_named
+from features.timeline import DAY_US, Source, Whole, add_up, as_millionths, find_named
 
 ANSWER_DAYS = 7
 
@@ -91,7 +91,7 @@ def make_attributes(history: History) -> Source:
         changed[1:] |= listed[name][1:] != listed[name][:-1]
     changed[listed.bounds[:-1][listed.bounds[1:] > listed.bounds[:-1]]] = True
     columns = {name: listed[name][changed] for name in codes}
-    bounds = count_kept(changed, listed.bounds)
+    bounds = add_up(changed)(listed.bounds)
     return Source(bounds, listed["at_us"][changed], columns, codes)
 
 
@@ -109,7 +109,7 @@ def make_joined(history: History) -> Source:
     """Return a row per customer of whom it is said when they joined."""
     since = history.since_us
     dated = (since != NEVER) & (since != ALWAYS)
-    return Source(count_up(dated), since[dated], {})
+    return Source(add_up(dated)(np.arange(len(dated) + 1)), since[dated], {})
 
 
 CAMPAIGNS = ("campaign", "campaign_received")

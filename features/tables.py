@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.timeline import Array, Mask, Whole, count_kept
+from features.timeline import Array, Mask, Whole, add_up
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Table:
             return self
         (places,) = np.nonzero(rows)
         columns = {name: column[places] for name, column in self.columns.items()}
-        return Table(count_kept(rows, self.bounds), columns)
+        return Table(add_up(rows)(self.bounds), columns)
 
     def settle(self, by: Sequence[str]) -> "Table":
         """Return the table with rows of one customer and instant in the order of these columns."""
