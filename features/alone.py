@@ -96,9 +96,9 @@ class Alone:
         exact, scale = self._rows.exact(column)
         return list(accumulate(exact.tolist(), initial=0)), scale
 
-    def sum(self, values: Array) -> float:
-        whole: list[int] = as_millionths(values[self._first : self._end]).tolist()
-        return sum(whole) / MILLION
+    def sum(self, key: str, make: Callable[[], Array]) -> float:
+        whole: list[int] = self._rows.once(("made", key), lambda: as_millionths(make()).tolist())
+        return sum(whole[self._first : self._end]) / MILLION
 
     def known(self, column: str) -> float:
         raw = self._rows[column]

@@ -101,14 +101,13 @@ def favourite_category_share(lines: Events) -> Numbers:
 @in_unit("days")
 def days_since_favourite_category(lines: Events) -> Numbers:
     """Days since the last line in the category bought most often; null without a category."""
-    return lines.where(_find_favourite(lines)).last("days_ago")
+    return _find_favourite(lines).last("days_ago")
 
 
 @in_unit("ratio")
 def favourite_category_lateness(lines: Events, days_since_favourite_category: Numbers) -> Numbers:
     """Silence in the favourite category in units of its mean gap; null until its second order."""
-    own = lines.where(_find_favourite(lines))
-    return _compare(own, days_since_favourite_category)
+    return _compare(_find_favourite(lines), days_since_favourite_category)
 
 
 @in_unit("rank")
@@ -137,8 +136,8 @@ def category_lateness(lines: Events, norms: Norms, rank: int) -> Numbers:
 def price_level(lines: Events, norms: Norms) -> Numbers:
     """Money paid in units of the categories' mean price of such pieces; null without a category."""
     usual = lines.once("usual", lambda: _usual_prices(lines, norms) * lines.items)
-    known = lines.once("priced", lambda: np.where(usual > 0, lines.amount, 0.0))
-    return ratio(lines.sum(known), lines.sum(usual))
+    paid = lines.sum("paid", lambda: np.where(usual > 0, lines.amount, 0.0))
+    return ratio(paid, lines.sum("usual paid", lambda: usual))
 
 
 @windows(365)
@@ -162,8 +161,13 @@ def _count_classed(lines: Events) -> Numbers:
     return above_zero(lines.total("classed"))
 
 
-def _find_favourite(lines: Events) -> Mask:
-    return np.asarray(lines.category == lines.each(read_standing(lines.greatest("standing"))[1]))
+def _find_favourite(lines: Events) -> Events:
+    def find() -> Events:
+        code = read_standing(lines.greatest("standing"))[1]
+        return lines.where(np.asarray(lines.category == lines.each(code)))
+
+    own: Events = lines.once("favourite", find)
+    return own
 
 
 def _find_rank(lines: Events, norms: Norms, rank: int) -> Mask:

@@ -1,6 +1,7 @@
 """Turn the feature functions into one row per customer, as of one moment or many in one pass."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,7 @@ import pyarrow as pa
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.dictionary import NORMS, list_features, list_needed
-from features.history import History
+from features.history import THREADS, History
 from features.sources import Shop
 from features.timeline import AS_OF, CUSTOMER, Numbers, Whole
 
@@ -26,7 +27,7 @@ class Computed:
 
     ids: pa.Array
     as_of_us: Whole
-    columns: Mapping[str, Numbers]
+    columns: Columns
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -88,10 +89,15 @@ def compute_one(shop: Shop, as_of_us: int, norms: Norms, names: tuple[str, ...])
 
 
 def join(parts: Sequence[Sequence[Computed]]) -> Computed:
-    """Return the blocks' features as one, moment after moment."""
+    """Return the blocks' features as one, moment after moment; the parts lose their columns."""
     tables = [part[i] for i in range(len(parts[0])) for part in parts]
-    return Computed(
-        ids=pa.chunked_array([t.ids for t in tables], pa.large_string()).combine_chunks(),
-        as_of_us=np.concatenate([t.as_of_us for t in tables]),
-        columns={n: np.concatenate([t.columns[n] for t in tables]) for n in tables[0].columns},
-    )
+
+    def join_column(name: str) -> Numbers:
+        # Taken out of the parts, so that memory holds one column twice and not all of them.
+        return np.concatenate([table.columns.pop(name) for table in tables])
+
+    names = tuple(tables[0].columns)
+    with ThreadPoolExecutor(THREADS) as pool:
+        columns = dict(zip(names, pool.map(join_column, names), strict=True))
+    ids = pa.chunked_array([t.ids for t in tables], pa.large_string()).combine_chunks()
+    return Computed(ids, np.concatenate([t.as_of_us for t in tables]), columns)

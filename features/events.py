@@ -120,9 +120,13 @@ class Events:
             return np.diff(upto(self._bounds))
         return upto(self._ends) - upto(self._starts)
 
-    def sum(self, values: Array) -> Numbers:
-        """Return the exact sum, to a millionth, of a value per row; the unknown as 0."""
-        return np.asarray(self._between(add_up(as_millionths(values))) / MILLION)
+    def sum(self, key: str, make: Callable[[], Array]) -> Numbers:
+        """Return the exact sum, to a millionth, of the value per row that `make()` gives.
+
+        What it gives is kept under the key; the unknown counts as 0.
+        """
+        upto = self._rows.once(("upto made", key), lambda: add_up(as_millionths(make())))
+        return np.asarray(self._between(upto) / MILLION)
 
     def known(self, column: str) -> Numbers:
         """Return how many events have a value in the column."""

@@ -16,7 +16,7 @@ from features.goods import Goods, describe_goods, list_goods
 from features.tables import Table
 from features.timeline import Mask, Whole
 
-BLOCK = 16_384  # customers at a time: what features read of them stays in the cache
+BLOCK = 9_216  # customers at a time: what features read of them stays in the cache
 THREADS = 2
 
 

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from contract.norms import Norms, Repeating
-from features.timeline import Numbers, Whole
+from features.timeline import Numbers
 from features.verbs import horizons, in_unit, is_one, ratio
 
 WEEK = 7
 TERMS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
-WIDTH = 2048  # customers at a time, so that their terms stay in the cache
 
 
 @in_unit("probability")
@@ -84,7 +83,8 @@ def expected_orders(
     age, ahead = model.alpha + customer_age_days / WEEK, days / WEEK
     z = ahead / (age + ahead)
     top = model.a + model.b + x - 1
-    series = hypergeometric((model.r + x, model.b + x, top), z, list_reaches(model))
+    ab = model.a + model.b - 1 - model.r, model.a - 1
+    series = hypergeometric(ab, top, z, list_reaches(model))
     fewer = 1 - np.exp((model.r + x) * np.log(age / (age + ahead))) * series
     return active_probability * top / (model.a - 1) * fewer
 
@@ -128,54 +128,62 @@ def list_reaches(model: Repeating) -> tuple[float, ...]:
 
 
 def hypergeometric(
-    abc: tuple[Numbers, Numbers, Numbers], z: Numbers, reaches: tuple[float, ...]
+    ab: tuple[float, float], c: Numbers, z: Numbers, reaches: tuple[float, ...]
 ) -> Numbers:
-    """Return Gauss's 2F1(a, b; c; z) for 0 <= z < 1, where c - a and c - b are small.
+    """Return Gauss's 2F1(c - a, c - b; c; z) for 0 <= z < 1 and small a and b.
 
-    By Euler's transformation it is (1 - z)^(c - a - b) times 2F1(c - a, c - b; c; z) (Abramowitz &
-    Stegun 15.3.3), which is summed in powers of w, where z = 4 w / (1 + w)^2: of z = .99, w is .82.
+    By Euler's transformation it is (1 - z)^(a + b - c) times 2F1(a, b; c; z) (Abramowitz & Stegun
+    15.3.3), which is summed in powers of w, where z = 4 w / (1 + w)^2: of z = .99, w is .82.
     """
-    a, b, c = abc
     root = np.sqrt(1 - z)
-    parameters = (c - a, c - b, c, (1 - root) / (1 + root))
+    w = (1 - root) / (1 + root)
     if is_one(z):
-        told = tuple(float(p) for p in parameters)
-        series: Numbers = _add_terms(told, _choose_terms(bisect_left(reaches, told[3])))
+        terms = TERMS[min(bisect_left(reaches, w), len(TERMS) - 1)]
+        series: Numbers = _add_terms(ab, (float(c), float(w)), range(terms - 1))[-1]
     else:
-        known = np.nan_to_num(parameters[3])  # who has not ordered waits for no term
-        series = _add_series(parameters, np.searchsorted(reaches, known))
-    return np.exp((c - a - b) * np.log1p(-z)) * series
+        series = _add_series(ab, (c, w), reaches)
+    return np.exp((ab[0] + ab[1] - c) * np.log1p(-z)) * series
 
 
-def _choose_terms(place: int) -> int:
-    return TERMS[min(place, len(TERMS) - 1)]
-
-
-def _add_series(parameters: tuple[Numbers, ...], places: Whole) -> Numbers:
+def _add_series(
+    ab: tuple[float, float], cw: tuple[Numbers, Numbers], reaches: tuple[float, ...]
+) -> Numbers:
     """Return each customer's series, of as many terms as that customer's w asks for."""
-    series = np.empty(len(places))
-    for place in np.unique(places):
-        (rows,) = np.nonzero(places == place)
-        for first in range(0, len(rows), WIDTH):
-            some = rows[first : first + WIDTH]
-            told = tuple(column[some] for column in parameters)
-            series[some] = _add_terms(told, _choose_terms(int(place)))
+    known = np.nan_to_num(cw[1])  # who has not ordered waits for no term
+    places = np.minimum(np.searchsorted(reaches, known), len(TERMS) - 1)
+    order = np.argsort(-places)  # who needs the most terms comes first
+    left = np.append(np.cumsum(np.bincount(places, minlength=len(TERMS))[::-1])[::-1][1:], 0)
+    cw, sums, begin = (cw[0][order], cw[1][order]), None, 0
+    series = np.empty(len(order))
+    for terms, more in zip(TERMS, left, strict=True):
+        sums = _add_terms(ab, cw, range(begin, terms - 1), sums)
+        series[order[more : len(cw[1])]] = sums[-1][more:]
+        cw, sums, begin = (cw[0][:more], cw[1][:more]), tuple(s[:more] for s in sums), terms - 1
+        if not more:
+            return series
     return series
 
 
-def _add_terms(parameters: tuple[Any, ...], terms: int) -> Any:
-    """Return so many terms of 2F1(a, b; c; z) in powers of w, of one customer or of many alike.
+def _add_terms(
+    ab: tuple[float, float], cw: tuple[Any, Any], numbers: range, sums: Any = None
+) -> tuple[Any, ...]:
+    """Return three terms of 2F1(a, b; c; z) in powers of w, and the sum, once more are added.
 
     The terms follow from Gauss's differential equation, z (1 - z) F'' + (c - (a + b + 1) z) F' =
-    a b F (Abramowitz & Stegun 15.5.1), with z = 4 w / (1 + w)^2 put into it.
+    a b F (Abramowitz & Stegun 15.5.1), with z = 4 w / (1 + w)^2 put into it. They are of one
+    customer or of many, alike to the last bit.
     """
-    a, b, c, w = parameters
-    ab, q = 4 * a * b, 3 * c - 4 * (a + b)
-    older = old = 0 * w
-    total = now = old + 1
-    for n in range(terms - 1):
-        far = ((n - 1) * (n - q) - ab) * old + (n - 2) * (n - 1 - c) * older * w
-        new = ((ab - n * (n - 1 + q)) * now + far * w) * w / ((n + 1) * (n + c))
+    c, w = cw
+    product, q = 4 * ab[0] * ab[1], 3 * c - 4 * (ab[0] + ab[1])
+    older, old, now, total = sums or (0 * w, 0 * w, 0 * w + 1, 0 * w + 1)
+    for n in numbers:
+        new = ((n - 2) * (n - 1) - (n - 2) * c) * w
+        new *= older
+        new += (n * (n - 1) - product - (n - 1) * q) * old
+        new *= w
+        new += (product - n * (n - 1) - n * q) * now
+        new *= w
+        new /= (n + 1) * n + (n + 1) * c
         older, old, now = old, now, new
         total = total + now
-    return total
+    return older, old, now, total

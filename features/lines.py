@@ -6,7 +6,17 @@ import numpy as np
 
 from features.bought import Bought
 from features.history import History
-from features.timeline import DAY_US, Array, Mask, Numbers, Source, Whole, add_up
+from features.timeline import (
+    DAY_US,
+    MILLION,
+    Array,
+    Mask,
+    Numbers,
+    Source,
+    Whole,
+    add_up,
+    as_millionths,
+)
 
 CODES = 1 << 20  # more categories than any shop has
 DIGIT = 16  # bits that numpy sorts by counting
@@ -79,13 +89,13 @@ def _tell_counts(count: Whole, category: Array) -> dict[str, Array]:
     turns = np.arange(1, int(count.max(initial=0)) + 2, dtype=np.float64)
     less = np.maximum(turns - 1, 1.0)
     # Of n lines in a category, ln terms of 1 to n add up to n ln n, odd numbers to n squared.
-    surprise = turns * np.log(turns) - less * np.log(less)
-    turn = count + 1.0
+    surprise = as_millionths(turns * np.log(turns) - less * np.log(less))
+    standing = (count + 1.0) * CODES + (CODES - 1 - category)
     return {
         "new_category": classed & (count == 0),
-        "surprise": np.where(classed, surprise[count], 0.0),
-        "square": np.where(classed, 2 * turn - 1, 0.0),
-        "standing": np.where(classed, turn * CODES + (CODES - 1 - category), np.nan),
+        "surprise": np.where(classed, surprise[count], 0),
+        "square": np.where(classed, (2 * count + 1) * MILLION, 0),
+        "standing": np.where(classed, standing, np.nan),
     }
 
 

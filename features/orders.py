@@ -98,9 +98,9 @@ def _tell_time(at_us: Whole, bounds: Whole, timezone: str) -> dict[str, Array]:
     day_at_least = np.maximum(gap, 1)
     return {
         "gap": gap,
-        "day_gap": day_at_least,
-        "log_gap": np.log(day_at_least),
-        "gap_log_gap": gap * np.log(np.where(gap > 0, gap, 1)),
+        "day_gap": as_millionths(day_at_least),
+        "log_gap": as_millionths(np.log(day_at_least)),
+        "gap_log_gap": as_millionths(gap * np.log(np.where(gap > 0, gap, 1))),
         "new_day": new_day,
         "hour": hour(local),
         "weekday": weekday(local),
