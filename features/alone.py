@@ -21,6 +21,8 @@ from features.timeline import MILLION, Array, Mask, Rows, as_millionths
 class Alone:
     """One customer's events on one side of a moment: see Events for what each verb says."""
 
+    __slots__ = ("_end", "_first", "_rows")
+
     def __init__(self, rows: Rows, first: int, end: int) -> None:
         self._rows = rows
         self._first = first
@@ -45,20 +47,22 @@ class Alone:
         return bisect_left(self._rows.once("turned", self._turn_ages), -days)
 
     def _turn_ages(self) -> list[float]:
-        return [-age for age in self._rows["days_ago"].tolist()]
+        turned: list[float] = (-self._rows["days_ago"]).tolist()
+        return turned
 
     def stretches(self, days: int, number: int, column: str | None = None) -> list[float]:
         ages = range(days, days * number + 1, days)
         places = [self._end, *(self._find_recent(age) for age in ages)]
         if column is None:
             return [float(b - a) for a, b in zip(places[1:], places, strict=False)]
-        sums, scale = self._rows.once(("sums", column), self._add_up, column)
+        sums, scale = self._add_up(column)
         pairs = zip(places[1:], places, strict=False)
         return [(sums[b] - sums[a]) / scale for a, b in pairs]
 
     def where(self, mask: Mask) -> "Alone":
-        part = mask[self._first : self._end]
-        places = part.nonzero()[0]
+        places = mask[self._first : self._end].nonzero()[0]
+        if not len(places):
+            return Alone(self._rows, self._first, self._first)
         rows = self._rows.taken(places + self._first if self._first else places)
         return Alone(rows, 0, len(places))
 
@@ -89,12 +93,15 @@ class Alone:
         return float(max(Counter(codes).values(), default=0))
 
     def total(self, column: str) -> float:
-        sums, scale = self._rows.once(("sums", column), self._add_up, column)
-        return float((sums[self._end] - sums[self._first]) / scale)
+        sums, scale = self._add_up(column)
+        return (sums[self._end] - sums[self._first]) / scale
 
     def _add_up(self, column: str) -> tuple[list[int], int]:
-        exact, scale = self._rows.exact(column)
-        return list(accumulate(exact.tolist(), initial=0)), scale
+        sums = self._rows.sums
+        if column not in sums:
+            exact, scale = self._rows.exact(column)
+            sums[column] = list(accumulate(exact.tolist(), initial=0)), scale
+        return sums[column]
 
     def sum(self, key: str, make: Callable[[], Array]) -> float:
         whole: list[int] = self._rows.once(("made", key), lambda: as_millionths(make()).tolist())

@@ -1,12 +1,14 @@
 """What a customer buys: how broad, how new, how dear, and which categories."""
 
+from math import nan
+
 import numpy as np
 
 from contract.norms import Norms
 from features.events import Events
 from features.lines import read_standing
 from features.timeline import Array, Mask, Numbers
-from features.verbs import above_zero, at_least, in_unit, or_zero, ranks, ratio, windows
+from features.verbs import above_zero, at_least, in_unit, is_one, or_zero, ranks, ratio, windows
 
 YEAR = 365
 DAY = 1
@@ -152,6 +154,9 @@ EDGE = 5e-12  # days; half a microsecond, and more than adding two ages rounds
 
 def rank_codes(code: Numbers, names: tuple[str, ...], ranks: dict[str, int]) -> Numbers:
     """Return the rank of each code's name, from 1; NaN for no code and for a name not known."""
+    if is_one(code):
+        known = ranks.get(names[int(code)]) if code >= 0 else None
+        return np.float64(nan if known is None else known + 1)  # type: ignore[return-value]
     table = np.array([*(ranks.get(name, np.nan) + 1 for name in names), np.nan])
     none = np.isnan(code) | (code < 0)
     return np.asarray(table[np.where(none, len(names), code).astype(np.int64)])

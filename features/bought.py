@@ -33,7 +33,8 @@ class Bought:
 def find_bought(lines: Table) -> Bought:
     """Return the lines that make orders."""
     lines = lines.keep(lines["amount"] > 0)
-    owner = np.repeat(np.arange(len(lines.bounds) - 1, dtype=np.int32), np.diff(lines.bounds))
+    customers = np.arange(len(lines.bounds) - 1, dtype=np.int32)
+    owner = customers.repeat(lines.bounds[1:] - lines.bounds[:-1])
     exact = {name: as_millionths(lines[name]) for name in ("amount", "discount")}
     exact["items"] = as_millionths(lines["quantity"])
     orders = number_orders(owner, lines)

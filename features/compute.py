@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from features.dictionary import NORMS, list_features, list_needed
 from features.history import THREADS, History
 from features.sources import Shop
 from features.timeline import AS_OF, CUSTOMER, Numbers, Whole
+from features.verbs import Definition
 
 Columns = dict[str, Numbers]
+Step = tuple[str, Definition, tuple[str, ...]]
 Beside = Callable[[Shop, int], Columns]
 
 
@@ -75,17 +77,25 @@ def compute_block(
 def compute_one(shop: Shop, as_of_us: int, norms: Norms, names: tuple[str, ...]) -> Columns:
     """Return the named features of the shop's customers as of one moment."""
     alone = len(shop.history) == 1
-    known: dict[str, Any] = {NORMS: norms}
+    sources, steps = plan(names)
+    tell = shop.alone if alone else shop.past
+    known: dict[str, Any] = {source: tell(source, as_of_us) for source in sources}
+    known[NORMS] = norms
     with np.errstate(divide="ignore", invalid="ignore"):
-        for feature in list_needed(names):
-            for source in feature.sources:
-                if source not in known:
-                    known[source] = (shop.alone if alone else shop.past)(source, as_of_us)
-            known[feature.name] = feature.definition(*[known[i] for i in feature.inputs])
+        for name, definition, inputs in steps:
+            known[name] = definition(*[known[i] for i in inputs])
     if alone:
-        told = np.array([float(known[name]) for name in names])[:, None]
-        return dict(zip(names, told, strict=True))
+        told = np.array([known[name] for name in names], dtype=np.float64)
+        return dict(zip(names, told[:, None], strict=True))
     return {name: known[name] for name in names}
+
+
+@cache
+def plan(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Step, ...]]:
+    """Return the sources that the named features need, and how each is computed, in order."""
+    needed = list_needed(names)
+    sources = dict.fromkeys(source for feature in needed for source in feature.sources)
+    return tuple(sources), tuple((f.name, f.definition, f.inputs) for f in needed)
 
 
 def join(parts: Sequence[Sequence[Computed]]) -> Computed:

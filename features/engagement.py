@@ -5,7 +5,7 @@ import numpy as np
 from features.events import Events
 from features.sources import COMPLAINTS
 from features.timeline import Numbers
-from features.verbs import in_unit, or_none, or_zero, ratio, windows
+from features.verbs import choose, in_unit, or_none, or_zero, ratio, windows
 
 
 @or_zero
@@ -135,5 +135,5 @@ def mean_survey(interactions: Events) -> Numbers:
 
 
 def _count_since(events: Events, days_ago: Numbers) -> Numbers:
-    since = np.where(np.isnan(days_ago), np.inf, days_ago)
+    since = choose(days_ago != days_ago, np.inf, days_ago)  # NaN, where there is none
     return events.count(events.days_ago < events.each(since))

@@ -1,6 +1,7 @@
 """Gather typed tables, from whichever engine, into one history: names as codes, rows in order."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -11,7 +12,7 @@ from contract.columns import ATTRIBUTE
 from contract.tables import Layout, Tables
 from features.engines import Frames, open_tables
 from features.goods import Goods
-from features.history import ALWAYS, COMPANY_KINDS, NEVER, History
+from features.history import ALWAYS, COMPANY_KINDS, NEVER, THREADS, History
 from features.tables import Table, arrange
 from features.timeline import Array, Mask, Whole, find_named
 
@@ -53,12 +54,15 @@ def gather(frames: Frames) -> History:
         )
     )
     ids, owners = _code_together([t["customer_id"] for t in (lines, acts, listed)])
-    products = _code(lines["product_id"])
-    acts_table, act_names = _arrange_acts(acts, owners[1], len(ids))
+    with ThreadPoolExecutor(THREADS) as pool:
+        arranged = pool.submit(_arrange_acts, acts, owners[1], len(ids))
+        products = _code(lines["product_id"])
+        lines_table = _arrange_lines(lines, owners[0], (products.codes, len(ids)))
+        acts_table, act_names = arranged.result()
     listed_table, listed_names = _arrange_listed(listed, owners[2], len(ids))
     return History(
         ids=ids.to_arrow(compat_level=pl.CompatLevel.oldest()),
-        lines=_arrange_lines(lines, owners[0], (products.codes, len(ids))),
+        lines=lines_table,
         acts=acts_table,
         listed=listed_table,
         since_us=_find_since(listed, owners[2], len(ids)),

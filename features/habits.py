@@ -6,23 +6,26 @@ import numpy as np
 
 from features.events import Events
 from features.timeline import Numbers
-from features.verbs import above_zero, in_unit, or_zero, ratio, spans
+from features.verbs import above_zero, at_most, in_unit, or_zero, ratio, spans
 
 MONTH = 30
 MONTHS = 12
+STEPS = tuple((MONTHS - 1) / 2 - n for n in range(MONTHS))
+SQUARES = sum(step * step for step in STEPS)
 
 
 @in_unit("stretches of 30 days")
 def active_months(orders: Events) -> Numbers:
     """How many of the last twelve stretches of 30 days had an order; null until the first."""
     held = sum((n > 0) * 1.0 for n in orders.stretches(MONTH, MONTHS))
-    return np.asarray(held) + 0 * above_zero(orders.count())
+    months: Numbers = held + 0 * above_zero(orders.count())
+    return months
 
 
 @in_unit("share")
 def active_months_share(active_months: Numbers, customer_age_days: Numbers) -> Numbers:
     """Share of stretches of 30 days since the first order that had one; null until it."""
-    lived = np.minimum(np.ceil(customer_age_days / MONTH), MONTHS)
+    lived = at_most(np.ceil(customer_age_days / MONTH), MONTHS)
     return ratio(active_months, lived)
 
 
@@ -96,6 +99,5 @@ def weekday_habit(orders: Events) -> Numbers:
 
 def _slope(newest_first: Iterable[Numbers]) -> Numbers:
     """Return the slope of a straight line through twelve values a step apart, by least squares."""
-    steps = [(MONTHS - 1) / 2 - n for n in range(MONTHS)]
-    above = sum(step * value for step, value in zip(steps, newest_first, strict=True))
-    return above / sum(step * step for step in steps)  # type: ignore[return-value]
+    above = sum(step * value for step, value in zip(STEPS, newest_first, strict=True))
+    return above / SQUARES  # type: ignore[return-value]

@@ -13,7 +13,7 @@ import numpy as np
 
 from contract.norms import Norms, Repeating
 from features.timeline import Numbers
-from features.verbs import horizons, in_unit, is_one, ratio
+from features.verbs import at_least, at_most, choose, horizons, in_unit, is_one, ratio
 
 WEEK = 7
 TERMS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
@@ -34,10 +34,9 @@ def active_probability(
     x = order_days - 1
     age, last = customer_age_days / WEEK, (customer_age_days - days_since_order) / WEEK
     odds = (model.r + x) * np.log((model.alpha + age) / (model.alpha + last))
-    left = np.where(
-        x > 0, model.a / (model.b + np.maximum(x, 1) - 1) * np.exp(np.minimum(odds, 700)), 0.0
-    )
-    return np.where(x >= 0, 1 / (1 + left), np.nan)
+    left = model.a / (model.b + at_least(x, 1) - 1) * np.exp(at_most(odds, 700))
+    active: Numbers = choose(x >= 0, 1 / (1 + choose(x > 0, left, 0.0)), np.nan)
+    return active
 
 
 @horizons(30, 90)
@@ -59,7 +58,8 @@ def order_probability(
         return order_days * np.nan
     age = model.alpha + customer_age_days / WEEK
     none = np.exp((model.r + order_days - 1) * np.log(age / (age + days / WEEK)))
-    return np.asarray(active_probability * (1 - none))
+    chance: Numbers = active_probability * (1 - none)
+    return chance
 
 
 @horizons(365)
@@ -99,7 +99,8 @@ def expected_order_value(order_days: Numbers, spend_ever: Numbers, norms: Norms)
     if model is None:
         return order_days * np.nan
     expected = model.p * (model.gamma + spend_ever) / (model.p * order_days + model.q - 1)
-    return np.where(order_days > 0, expected, np.nan)
+    told: Numbers = choose(order_days > 0, expected, np.nan)
+    return told
 
 
 @horizons()

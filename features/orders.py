@@ -11,6 +11,7 @@ from features.history import History
 from features.timeline import DAY_US, MILLION, Array, Rows, Source, Whole, add_up, as_millionths
 
 LARGEST = 1e9  # as check says of amounts: a dearer line has a barcode for a quantity
+_LAST = np.array([-1])
 SUMS = ("amount", "items", "lines", "discount", "margin", "costed")
 
 
@@ -61,7 +62,9 @@ def make_orders(history: History) -> Orders:
 def _add_up(bought: Bought, told: Whole) -> Whole:
     """Return the sum of what the lines of each order tell."""
     if not len(bought.added):
-        return np.diff(add_up(told)(np.append(bought.begins, len(told))))
+        upto = add_up(told)
+        before = upto(bought.begins)
+        return np.concatenate([before[1:], upto(_LAST)]) - before
     sums = np.zeros(len(bought.begins), dtype=np.int64)
     np.add.at(sums, bought.order, told)
     return sums

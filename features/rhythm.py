@@ -4,7 +4,7 @@ import numpy as np
 
 from features.events import Events
 from features.timeline import Numbers
-from features.verbs import above_zero, at_least, in_unit, or_zero, ratio
+from features.verbs import above_zero, at_least, at_most, in_unit, or_zero, ratio
 
 MONTH = 30
 
@@ -151,7 +151,8 @@ def clumpiness(orders: Events, days_since_order: Numbers, customer_age_days: Num
     silence = days_since_order * np.log(days_since_order)
     surprise = (orders.total("gap_log_gap") + silence) / customer_age_days
     shared = surprise - np.log(customer_age_days)
-    return np.clip(1 + ratio(shared, np.log(above_zero(n - 1) + 1)), 0, 1)
+    clumped = 1 + ratio(shared, np.log(above_zero(n - 1) + 1))
+    return at_most(at_least(clumped, 0), 1)
 
 
 @in_unit("ratio")

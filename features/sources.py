@@ -18,8 +18,10 @@ ANSWER_DAYS = 7
 
 def make_returns(history: History) -> Source:
     """Return a row per returned or cancelled line: amount (> 0)."""
-    lines = history.lines.keep(history.lines["amount"] < 0)
-    return Source(lines.bounds, lines["at_us"], {"amount": as_millionths(-lines["amount"])})
+    lines = history.lines
+    returned = lines["amount"] < 0
+    amount = as_millionths(-lines["amount"][returned])
+    return Source(add_up(returned)(lines.bounds), lines["at_us"][returned], {"amount": amount})
 
 
 def make_interactions(history: History) -> Source:
@@ -67,26 +69,25 @@ def make_troubles(history: History) -> Source:
     A closing settles what was raised before it, and is nothing where all is settled.
     """
     acts, kinds = history.acts, history.names["act_kind"]
-    troubles = acts.keep(find_named(acts["kind"], kinds, COMPLAINTS + SETTLED))
-    raised = find_named(troubles["kind"], kinds, COMPLAINTS)
-    bounds = troubles.bounds
-    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    kept = find_named(acts["kind"], kinds, COMPLAINTS + SETTLED)
+    bounds, at_us = add_up(kept)(acts.bounds), acts["at_us"][kept]
+    raised = find_named(acts["kind"][kept], kinds, COMPLAINTS)
+    owner = np.arange(len(bounds) - 1).repeat(bounds[1:] - bounds[:-1])
     # What is raised and closed at one instant is closed: complaints come first.
-    order = np.lexsort((~raised, troubles["at_us"], owner))
-    balance = np.cumsum(np.where(raised[order], 1, -1))
-    balance -= np.append(0, balance)[bounds[:-1]][owner]
+    order = np.lexsort((~raised, at_us, owner))
+    balance = np.where(raised[order], 1, -1).cumsum()
+    balance -= np.concatenate([[0], balance])[bounds[:-1]][owner]
     # Each customer's lowest balance so far: those after start lower than any before could reach.
     below = owner * (2 * len(owner) + 1)
     lowest = np.minimum.accumulate(np.minimum(balance, 0) - below) + below
-    return Source(bounds, troubles["at_us"], {"open": (balance - lowest).astype(np.float64)})
+    return Source(bounds, at_us, {"open": (balance - lowest).astype(np.float64)})
 
 
 def make_attributes(history: History) -> Source:
     """Return a row per change of what is said of a customer: country, kind."""
     listed = history.listed
     codes = {name: history.names[name] for name in ("country", "kind")}
-    changed = np.ones(len(listed), dtype=bool)
-    changed[1:] = False
+    changed = np.zeros(len(listed), dtype=bool)
     for name in codes:
         changed[1:] |= listed[name][1:] != listed[name][:-1]
     changed[listed.bounds[:-1][listed.bounds[1:] > listed.bounds[:-1]]] = True

@@ -1,6 +1,7 @@
 """Cut events at a moment and tell their time as an age, so that no date is left to leak through."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ Array = NDArray[Any]
 Codes = Mapping[str, tuple[str, ...]]
 Upto = Callable[[Whole], Whole]
 
+NEVER_YET = np.iinfo(np.int64).min
 DAY_US = 86_400_000_000
 MILLION = 1_000_000
 LOW_BITS = np.array([(1 << n) - 1 for n in range(8)], dtype=np.uint8)
+FEW = 1_000  # flags that are sooner added up than packed
 LARGEST_AGE = 1 << 36  # millionths of a day: 188 years
 
 CUSTOMER = "customer_id"
@@ -26,6 +29,8 @@ KEYS = (CUSTOMER, AS_OF)
 class Rows:
     """Columns of events, each made when it is first asked for."""
 
+    __slots__ = ("_columns", "_made", "_numbers", "_take", "codes", "names", "sums")
+
     def __init__(
         self, names: tuple[str, ...], take: Callable[[str], Array], codes: Codes | None = None
     ) -> None:
@@ -35,18 +40,23 @@ class Rows:
         self._columns: dict[str, Array] = {}
         self._numbers: dict[str, Array] = {}
         self._made: dict[Any, Any] = {}
+        self.sums: dict[str, tuple[list[int], int]] = {}
 
     def __getitem__(self, name: str) -> Array:
         """Return the column as the source holds it."""
-        if name not in self._columns:
-            self._columns[name] = self._take(name)
-        return self._columns[name]
+        try:
+            return self._columns[name]
+        except KeyError:
+            column = self._columns[name] = self._take(name)
+            return column
 
     def once(self, key: Any, make: Callable[..., Any], *of: Any) -> Any:
         """Return what `make(*of)` gave when it was first asked for under this key."""
-        if key not in self._made:
-            self._made[key] = make(*of)
-        return self._made[key]
+        try:
+            return self._made[key]
+        except KeyError:
+            made = self._made[key] = make(*of)
+            return made
 
     def taken(self, places: Whole) -> "Rows":
         """Return the rows at these places."""
@@ -54,9 +64,11 @@ class Rows:
 
     def numbers(self, name: str) -> Array:
         """Return the column as numbers; one that is not there is refused."""
-        if name not in self._numbers:
-            self._numbers[name] = _as_numbers(self._find(name))
-        return self._numbers[name]
+        try:
+            return self._numbers[name]
+        except KeyError:
+            column = self._numbers[name] = _as_numbers(self._find(name))
+            return column
 
     def pick(self, name: str, places: Whole) -> Array:
         """Return the column at these places as numbers."""
@@ -109,15 +121,23 @@ class Source:
 
     def past(self, as_of_us: int) -> tuple[Rows, Whole]:
         """Return the events strictly before the moment, told by `days_ago` (> 0), and bounds."""
-        return self._side(self.at_us < as_of_us, "days_ago", lambda at: as_of_us - at)
+        kept = None if self.latest_us < as_of_us else self.at_us < as_of_us
+        return self._side(kept, "days_ago", lambda at: as_of_us - at)
 
     def ahead(self, as_of_us: int, days: int) -> tuple[Rows, Whole]:
         """Return the events within `days` from the moment on, told by `days_ahead` (>= 0)."""
         inside = (self.at_us >= as_of_us) & (self.at_us < as_of_us + days * DAY_US)
         return self._side(inside, "days_ahead", lambda at: at - as_of_us)
 
-    def _side(self, kept: Mask, age: str, span: Callable[[Whole], Whole]) -> tuple[Rows, Whole]:
-        if kept.all():
+    @cached_property
+    def latest_us(self) -> int:
+        """When the last of all events was; long ago where there is none."""
+        return int(self.at_us.max()) if len(self.at_us) else NEVER_YET
+
+    def _side(
+        self, kept: Mask | None, age: str, span: Callable[[Whole], Whole]
+    ) -> tuple[Rows, Whole]:
+        if kept is None:
             bounds, where = self.bounds, None
         else:
             bounds, where = add_up(kept)(self.bounds), np.flatnonzero(kept)
@@ -146,11 +166,11 @@ def find_named(codes: Array, told: tuple[str, ...], names: tuple[str | None, ...
 
 def add_up(values: Array) -> Upto:
     """Return what says of places how much comes before each: whole numbers, or flags counted."""
-    if values.dtype == np.bool_:
+    if values.dtype == np.bool_ and len(values) > FEW:
         return _count_flags(values)
     sums = np.zeros(len(values) + 1, dtype=np.int64)
     # Cast first: a sum that casts on its way is slower, and holds other threads up.
-    np.cumsum(values.astype(np.int64, copy=False), out=sums[1:])
+    values.astype(np.int64, copy=False).cumsum(out=sums[1:])
     return sums.__getitem__
 
 

@@ -28,6 +28,20 @@ def at_least(quantity: Numbers, floor: float) -> Numbers:
     return np.maximum(quantity, floor)
 
 
+def at_most(quantity: Numbers, ceiling: float) -> Numbers:
+    """Return the quantity, or `ceiling` where it is more; NaN stays NaN."""
+    if is_one(quantity):
+        return 0 * quantity + ceiling if quantity > ceiling else quantity
+    return np.minimum(quantity, ceiling)
+
+
+def choose(held: Any, one: Any, other: Any) -> Any:
+    """Return `one` where it is held, else `other`."""
+    if isinstance(held, bool | np.bool_):
+        return one if held else other
+    return np.where(held, one, other)
+
+
 def above_zero(quantity: Numbers) -> Numbers:
     """Return the quantity where it is above 0, else NaN."""
     if is_one(quantity):
