@@ -24,7 +24,8 @@ from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
 from features.sources import Shop
-from features.timeline import DAY_US, Whole
+from features.sums import Whole
+from features.timeline import DAY_US
 from features.told import Act, Line, tell_history
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from features.timeline import MILLION, Array, Mask, Rows, as_millionths
+from features.sums import MILLION, Array, Mask, as_millionths
+from features.timeline import Rows
 
 
 class Alone:

@@ -7,7 +7,7 @@ import numpy as np
 from contract.norms import Norms
 from features.events import Events
 from features.lines import read_standing
-from features.timeline import Array, Mask, Numbers
+from features.sums import Array, Mask, Numbers
 from features.verbs import above_zero, at_least, in_unit, is_one, or_zero, ranks, ratio, windows
 
 YEAR = 365

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.sums import Array, Whole, as_millionths
 from features.tables import Table
-from features.timeline import Array, Whole, as_millionths
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from contract.moments import EPOCH
-from features.timeline import DAY_US, Array, Whole
+from features.sums import Array, Whole
+from features.timeline import DAY_US
 
 HOUR_US = DAY_US // 24
 YEARS = (1970, 2100)  # outside of them the first and the last offset hold

@@ -15,7 +15,8 @@ from contract.norms import Norms
 from features.dictionary import NORMS, list_features, list_needed
 from features.history import THREADS, History
 from features.sources import Shop
-from features.timeline import AS_OF, CUSTOMER, Numbers, Whole
+from features.sums import Numbers, Whole
+from features.timeline import AS_OF, CUSTOMER
 from features.verbs import Definition
 
 Columns = dict[str, Numbers]
@@ -65,12 +66,13 @@ def compute_block(
     names, beside = asked
     shop, made = Shop(block), []
     for as_of_us, norms in moments.items():
-        known = np.flatnonzero(block.known(as_of_us))
         columns = compute_one(shop, as_of_us, norms, names)
         columns |= beside(shop, as_of_us) if beside else {}
-        kept = {name: column[known] for name, column in columns.items()}
-        ids = block.ids.take(pa.array(known))
-        made.append(Computed(ids, np.full(len(known), as_of_us), kept))
+        known, ids = np.flatnonzero(block.known(as_of_us)), block.ids
+        if len(known) < len(block):
+            columns = {name: column[known] for name, column in columns.items()}
+            ids = ids.take(pa.array(known))
+        made.append(Computed(ids, np.full(len(known), as_of_us), columns))
     return made
 
 

@@ -1,7 +1,7 @@
 """What of its price a shop gave away or kept: returns, discounts, margin."""
 
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import in_unit, or_zero, ratio, windows
 
 

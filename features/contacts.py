@@ -1,7 +1,7 @@
 """Who turned to whom: acts of the customer beside ordering, acts of the shop, and answers."""
 
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import in_unit, or_zero, ratio, windows
 
 CAMPAIGNS = ("campaign", "campaign_received")

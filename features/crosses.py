@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import at_least, in_unit, or_none, or_zero, ratio
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from features.events import Events
 from features.sources import COMPLAINTS
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import choose, in_unit, or_none, or_zero, ratio, windows
 
 

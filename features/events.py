@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from features.timeline import (
+from features.sums import (
     MILLION,
     Array,
     Mask,
     Numbers,
-    Rows,
     Upto,
     Whole,
     add_up,
     as_millionths,
     sort_within,
 )
+from features.timeline import Rows
 from features.verbs import above_zero
 
 

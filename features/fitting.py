@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from contract.norms import Repeating, Spending
-from features.timeline import Numbers
+from features.sums import Numbers
 
 LOW, HIGH = 0, 1
 

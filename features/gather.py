@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -10,11 +10,13 @@ import polars as pl
 
 from contract.columns import ATTRIBUTE
 from contract.tables import Layout, Tables
+from features.coding import Coded, code, code_together
 from features.engines import Frames, open_tables
 from features.goods import Goods
 from features.history import ALWAYS, COMPANY_KINDS, NEVER, THREADS, History
+from features.sums import Array, Mask, Whole
 from features.tables import Table, arrange
-from features.timeline import Array, Mask, Whole, find_named
+from features.timeline import find_named
 
 _LINES = ("customer_id", "order_id", "at_us", "amount", "quantity", "discount", "product_id")
 _ACTS = ("customer_id", "at_us", "kind", "channel", "value", "initiated_by")
@@ -22,13 +24,6 @@ _GOODS = ("product_id", "category", "cost")
 _LISTED = ("customer_id", "since_us", "country", "kind", "valid_from_us")
 
 READ = {"transactions": _LINES, "interactions": _ACTS, "customers": _LISTED, "products": _GOODS}
-
-
-class Coded(NamedTuple):
-    """A text column as codes, -1 for none, and the names they stand for, in order."""
-
-    codes: Array
-    names: tuple[str, ...]
 
 
 def read_history(tables: Tables, engine: str = "polars") -> History:
@@ -53,10 +48,10 @@ def gather(frames: Frames) -> History:
             (frames.customers, _list_listed(frames.layout)),
         )
     )
-    ids, owners = _code_together([t["customer_id"] for t in (lines, acts, listed)])
+    ids, owners = code_together([t["customer_id"] for t in (lines, acts, listed)])
     with ThreadPoolExecutor(THREADS) as pool:
         arranged = pool.submit(_arrange_acts, acts, owners[1], len(ids))
-        products = _code(lines["product_id"])
+        products = code(lines["product_id"])
         lines_table = _arrange_lines(lines, owners[0], (products.codes, len(ids)))
         acts_table, act_names = arranged.result()
     listed_table, listed_names = _arrange_listed(listed, owners[2], len(ids))
@@ -92,26 +87,6 @@ def _collect(frame: nw.LazyFrame, columns: Sequence[str], customers: pl.Categori
     if "order_id" in columns:
         coded = coded.with_columns(order=pl.col("order_id").hash())
     return coded.collect(engine="streaming")
-
-
-def _code(column: pl.Series) -> Coded:
-    names, (codes,) = _code_together([column])
-    return Coded(codes, tuple(names))
-
-
-def _code_together(columns: Sequence[pl.Series]) -> tuple[pl.Series, list[Array]]:
-    """Return the names in columns of the same categories, in order, and each column's codes."""
-    names = columns[0].dtype.categories.to_series()  # type: ignore[attr-defined]
-    by_name = names.arg_sort().to_numpy()
-    place = np.full(len(names) + 1, -1, dtype=np.int32)  # the last is of no name
-    place[by_name] = np.arange(len(names), dtype=np.int32)
-    return names.gather(by_name), [place[_number(c, len(names))] for c in columns]
-
-
-def _number(column: pl.Series, none: int) -> Array:
-    """Return the numbers that Polars has given to a column's categories."""
-    numbers = column.to_physical()
-    return (numbers.fill_null(none) if numbers.null_count() else numbers).to_numpy()
 
 
 def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:
@@ -150,8 +125,8 @@ def _rank_ids(lines: pl.DataFrame, hashes: Array) -> Array:
 
 
 def _arrange_acts(acts: pl.DataFrame, owner: Array, customers: int) -> tuple[Table, dict[str, Any]]:
-    kind, channel = _code(acts["kind"]), _code(acts["channel"])
-    who, actors = _code(acts["initiated_by"])
+    kind, channel = code(acts["kind"]), code(acts["channel"])
+    who, actors = code(acts["initiated_by"])
     by_kind = find_named(kind.codes, kind.names, COMPANY_KINDS)
     by_word = find_named(who, actors, ("company",))
     columns = {
@@ -171,7 +146,7 @@ def _arrange_listed(
     """Return what is said of customers, where it is said from when on: only that can be used."""
     said = {"country": listed["country"], "kind": listed["kind"]}
     said |= {f"{ATTRIBUTE}{name}": listed[name] for name in listed.columns if name not in _LISTED}
-    coded = {name: _code(told) for name, told in said.items() if told.dtype != pl.Float64}
+    coded = {name: code(told) for name, told in said.items() if told.dtype != pl.Float64}
     dated = listed["valid_from_us"].is_not_null().to_numpy()
     columns = {"at_us": listed["valid_from_us"].fill_null(0).to_numpy()}
     columns |= {n: coded[n].codes if n in coded else told.to_numpy() for n, told in said.items()}
@@ -196,5 +171,5 @@ def _read_goods(products: pl.DataFrame, coded: Coded) -> Goods:
     one = named.unique("product_id", keep="first", maintain_order=True)
     sold = pl.DataFrame({"product_id": pl.Series(coded.names, dtype=pl.String)})
     found = sold.join(one, on="product_id", how="left", maintain_order="left")
-    category = _code(found["category"].cast(pl.Categorical(pl.Categories.random())))
+    category = code(found["category"].cast(pl.Categorical(pl.Categories.random())))
     return Goods(category.names, category.codes, found["cost"].to_numpy())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.norms import Product
-from features.timeline import Array
+from features.sums import Array
 
 UNKNOWN = Product()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import above_zero, at_most, in_unit, or_zero, ratio, spans
 
 MONTH = 30

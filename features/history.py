@@ -13,8 +13,8 @@ from contract.columns import ATTRIBUTE, AttributeKind
 from contract.norms import Product
 from features.bought import Bought, find_bought
 from features.goods import Goods, describe_goods, list_goods
+from features.sums import Mask, Whole
 from features.tables import Table
-from features.timeline import Mask, Whole
 
 BLOCK = 9_216  # customers at a time: what features read of them stays in the cache
 THREADS = 2

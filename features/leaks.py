@@ -13,8 +13,9 @@ from features.compute import compute_one
 from features.dictionary import list_features
 from features.history import History
 from features.sources import Shop
+from features.sums import Array
 from features.tables import Table
-from features.timeline import DAY_US, Array
+from features.timeline import DAY_US
 
 CUSTOMERS = 2_000  # at whom the gate looks: a leak shows on any of them
 

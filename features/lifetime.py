@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from contract.norms import Norms, Repeating
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import at_least, at_most, choose, horizons, in_unit, is_one, ratio
 
 WEEK = 7

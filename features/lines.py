@@ -6,17 +6,8 @@ import numpy as np
 
 from features.bought import Bought
 from features.history import History
-from features.timeline import (
-    DAY_US,
-    MILLION,
-    Array,
-    Mask,
-    Numbers,
-    Source,
-    Whole,
-    add_up,
-    as_millionths,
-)
+from features.sums import MILLION, Array, Mask, Numbers, Whole, add_up, as_millionths
+from features.timeline import DAY_US, Source
 
 CODES = 1 << 20  # more categories than any shop has
 DIGIT = 16  # bits that numpy sorts by counting

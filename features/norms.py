@@ -12,7 +12,7 @@ from features.compute import compute_one
 from features.fitting import fit_repeating, fit_spending
 from features.history import History
 from features.sources import Shop
-from features.timeline import Array
+from features.sums import Array
 
 SAMPLE = 5_000  # customers, of whom more would move no norm by what matters
 WEEK = 7

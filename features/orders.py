@@ -8,7 +8,8 @@ from features.bought import Bought
 from features.clock import hour, local_us, weekday
 from features.goods import Goods
 from features.history import History
-from features.timeline import DAY_US, MILLION, Array, Rows, Source, Whole, add_up, as_millionths
+from features.sums import MILLION, Array, Whole, add_up, as_millionths
+from features.timeline import DAY_US, Rows, Source
 
 LARGEST = 1e9  # as check says of amounts: a dearer line has a barcode for a quantity
 _LAST = np.array([-1])

@@ -6,7 +6,7 @@ from contract.columns import ATTRIBUTE
 from contract.norms import Norms
 from features.assortment import rank_codes
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import by_name, in_unit, or_zero
 
 

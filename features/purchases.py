@@ -1,7 +1,7 @@
 """What a customer's orders and returns say."""
 
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import in_unit, or_zero, ratio, windows
 
 WEEK_TO_YEAR = (7, 14, 30, 60, 90, 180, 365)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.events import Events
-from features.timeline import Numbers
+from features.sums import Numbers
 from features.verbs import above_zero, at_least, at_most, in_unit, or_zero, ratio
 
 MONTH = 30

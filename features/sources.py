@@ -10,8 +10,9 @@ from features.events import Events
 from features.history import ALWAYS, NEVER, History
 from features.lines import make_lines
 from features.orders import make_orders
+from features.sums import Whole, add_up, as_millionths
 from features.tables import Table
-from features.timeline import DAY_US, Source, Whole, add_up, as_millionths, find_named
+from features.timeline import DAY_US, Source, find_named
 
 ANSWER_DAYS = 7
 

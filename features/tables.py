@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.timeline import Array, Mask, Whole, add_up
+from features.sums import Array, Mask, Whole, add_up
 
 
 @dataclass(frozen=True)

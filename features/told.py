@@ -10,8 +10,8 @@ from contract.columns import ATTRIBUTE, AttributeKind
 from contract.norms import Norms
 from features.goods import describe_goods
 from features.history import ALWAYS, COMPANY_KINDS, History
+from features.sums import Array
 from features.tables import Table, arrange
-from features.timeline import Array
 
 
 class Line(NamedTuple):

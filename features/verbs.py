@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from features.timeline import Numbers
+from features.sums import Numbers
 
 Definition = Callable[..., Numbers]
 

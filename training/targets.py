@@ -10,7 +10,7 @@ from contract.answers import ACTIVE_DAYS
 from contract.errors import HistoryError
 from contract.manifest import Eligible
 from features.events import Events
-from features.timeline import Array
+from features.sums import Array
 
 Definition = Callable[[Events], Array]
 
