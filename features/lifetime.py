@@ -153,15 +153,15 @@ def _add_series(
     known = np.nan_to_num(cw[1])  # who has not ordered waits for no term
     places = np.minimum(np.searchsorted(reaches, known), len(TERMS) - 1)
     order = np.argsort(-places)  # who needs the most terms comes first
-    left = np.append(np.cumsum(np.bincount(places, minlength=len(TERMS))[::-1])[::-1][1:], 0)
-    cw, sums, begin = (cw[0][order], cw[1][order]), None, 0
-    series = np.empty(len(order))
-    for terms, more in zip(TERMS, left, strict=True):
-        sums = _add_terms(ab, cw, range(begin, terms - 1), sums)
-        series[order[more : len(cw[1])]] = sums[-1][more:]
-        cw, sums, begin = (cw[0][:more], cw[1][:more]), tuple(s[:more] for s in sums), terms - 1
+    c, w = cw[0][order], cw[1][order]
+    series, sums, done = np.empty(len(order)), None, 0
+    for place, terms in enumerate(TERMS):
+        sums = _add_terms(ab, (c, w), range(done, terms - 1), sums)
+        more = np.count_nonzero(places > place)
+        series[order[more : len(c)]] = sums[-1][more:]
         if not more:
-            return series
+            break
+        c, w, sums, done = c[:more], w[:more], tuple(s[:more] for s in sums), terms - 1
     return series
 
 
