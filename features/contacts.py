@@ -50,6 +50,30 @@ def contacts_pace(contacts_30d: Numbers, contacts_per_month: Numbers) -> Numbers
     return ratio(contacts_30d, contacts_per_month)
 
 
+@or_zero
+@windows(30, 90)
+@in_unit("contacts")
+def web_contacts(interactions: Events, days: int) -> Numbers:
+    """Acts of the customer on the web in the window."""
+    return _by_channel(interactions, "web").within(days).count()
+
+
+@or_zero
+@windows(30, 90)
+@in_unit("contacts")
+def app_contacts(interactions: Events, days: int) -> Numbers:
+    """Acts of the customer in the app in the window."""
+    return _by_channel(interactions, "app").within(days).count()
+
+
+@or_zero
+@windows(30, 90)
+@in_unit("contacts")
+def phone_contacts(interactions: Events, days: int) -> Numbers:
+    """Acts of the customer by phone in the window."""
+    return _by_channel(interactions, "phone").within(days).count()
+
+
 @in_unit("share")
 def web_share(interactions: Events) -> Numbers:
     """Share of own acts on the web; null until the first."""
@@ -119,6 +143,10 @@ def _sent(interactions: Events) -> Events:
     return _by_company(interactions).of("kind", *CAMPAIGNS)
 
 
+def _by_channel(interactions: Events, channel: str) -> Events:
+    return _by_customer(interactions).of("channel", channel)
+
+
 def _share_of_channel(interactions: Events, channel: str) -> Numbers:
-    own = _by_customer(interactions)
-    return ratio(own.count(own.is_named("channel", channel)), own.count())
+    acts = _by_channel(interactions, channel)
+    return ratio(acts.count(), _by_customer(interactions).count())

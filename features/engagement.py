@@ -5,7 +5,9 @@ import numpy as np
 from features.events import Events
 from features.sources import COMPLAINTS
 from features.sums import Numbers
-from features.verbs import choose, in_unit, or_none, or_zero, ratio, windows
+from features.verbs import at_least, choose, in_unit, or_none, or_zero, ratio, windows
+
+DAY = 1
 
 
 @or_zero
@@ -20,6 +22,12 @@ def visits(interactions: Events, days: int) -> Numbers:
 def days_since_visit(interactions: Events) -> Numbers:
     """Days since the last visit; null until the first."""
     return interactions.of("kind", "visit").last("days_ago")
+
+
+@in_unit("ratio")
+def visit_lateness(interactions: Events) -> Numbers:
+    """Silence of visits in units of their mean gap, a day at least; null until the second."""
+    return _compare(interactions.of("kind", "visit"))
 
 
 @in_unit("pages")
@@ -83,6 +91,12 @@ def days_since_email(interactions: Events) -> Numbers:
     return interactions.of("kind", "email_open", "email_click").last("days_ago")
 
 
+@in_unit("ratio")
+def email_lateness(interactions: Events) -> Numbers:
+    """Silence of e-mails opened or clicked in units of their mean gap; null until the second."""
+    return _compare(interactions.of("kind", "email_open", "email_click"))
+
+
 @or_zero
 @windows(90, 365)
 @in_unit("calls")
@@ -90,6 +104,13 @@ def calls(interactions: Events, days: int) -> Numbers:
     """Calls by the customer in the window."""
     found = interactions.of("kind", "call")
     return found.within(days).count(~found.company)
+
+
+@in_unit("days")
+def days_since_call(interactions: Events) -> Numbers:
+    """Days since the customer last called; null until the first."""
+    found = interactions.of("kind", "call")
+    return found.where(~found.company).last("days_ago")
 
 
 @or_zero
@@ -128,10 +149,29 @@ def complaints_since_order(interactions: Events, days_since_order: Numbers) -> N
     return _count_since(interactions.of("kind", *COMPLAINTS), days_since_order)
 
 
+@in_unit("complaints / order")
+def complaints_per_order(complaints_365d: Numbers, orders_365d: Numbers) -> Numbers:
+    """Complaints and tickets per order in the last year; null without an order in it."""
+    return ratio(complaints_365d, orders_365d)
+
+
+@in_unit("days")
+def days_since_survey(interactions: Events) -> Numbers:
+    """Days since the customer last answered a survey; null until the first."""
+    return interactions.of("kind", "survey").last("days_ago")
+
+
 @in_unit("survey")
 def mean_survey(interactions: Events) -> Numbers:
     """Mean value told with the surveys of the customer; null without one."""
     return interactions.of("kind", "survey").mean("value")
+
+
+def _compare(events: Events) -> Numbers:
+    """Return the silence of events in units of the mean days between them."""
+    silence = events.last("days_ago")
+    gap = ratio(events.first("days_ago") - silence, events.count() - 1)
+    return ratio(silence, at_least(gap, DAY))
 
 
 def _count_since(events: Events, days_ago: Numbers) -> Numbers:

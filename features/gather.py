@@ -23,6 +23,8 @@ _ACTS = ("customer_id", "at_us", "kind", "channel", "value", "initiated_by")
 _GOODS = ("product_id", "category", "cost")
 _LISTED = ("customer_id", "since_us", "country", "kind", "valid_from_us")
 
+BATCH = 1_000_000  # rows
+
 READ = {"transactions": _LINES, "interactions": _ACTS, "customers": _LISTED, "products": _GOODS}
 
 
@@ -74,19 +76,20 @@ def _list_listed(layout: Layout) -> tuple[str, ...]:
 
 def _collect(frame: nw.LazyFrame, columns: Sequence[str], customers: pl.Categories) -> pl.DataFrame:
     """Return the columns, ids and names as Polars categories, orders as hashes of their ids."""
-    chosen = frame.select(*columns)
-    native: Any = chosen.to_native()
-    rows = (
-        native if isinstance(native, pl.LazyFrame) else chosen.collect("polars").to_native().lazy()
-    )
-    schema = rows.collect_schema()
-    texts = [c for c, kind in schema.items() if kind == pl.String and c != "order_id"]
+    native: Any = frame.select(*columns).to_native()
+    schema = frame.collect_schema()
+    texts = [c for c in columns if schema[c] == nw.String and c != "order_id"]
     # A column's categories are its own, so that they are the names that occur and no others.
     own = {c: customers if c == "customer_id" else pl.Categories.random() for c in texts}
-    coded = rows.with_columns(pl.col(c).cast(pl.Categorical(own[c])) for c in texts)
+    coded = [pl.col(c).cast(pl.Categorical(own[c])) for c in texts]
     if "order_id" in columns:
-        coded = coded.with_columns(order=pl.col("order_id").hash())
-    return coded.collect(engine="streaming")
+        coded.append(pl.col("order_id").hash().alias("order"))
+    if isinstance(native, pl.LazyFrame):
+        return native.with_columns(coded).collect(engine="streaming")
+    # Batch by batch, so that names are not all in memory as texts.
+    batches = native.to_arrow_reader(BATCH)
+    parts = [pl.DataFrame(batch).with_columns(coded) for batch in batches]
+    return pl.concat(parts or [pl.DataFrame(batches.schema.empty_table()).with_columns(coded)])
 
 
 def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:

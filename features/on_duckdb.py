@@ -111,6 +111,8 @@ def _micros(values: str, kind: str, timezone: str) -> str:
 
 
 def _in_zone(naive: str, zone: str) -> str:
+    if zone == "'UTC'":
+        return f"epoch_us({naive})"
     # An hour told twice in autumn is its first: as it was the day before, if the clock agrees.
     as_before = f"(timezone({zone}, {naive} - INTERVAL 1 DAY) + INTERVAL 1 DAY)"
     there = f"CASE WHEN timezone({zone}, {as_before}) = {naive} THEN {as_before}"

@@ -58,6 +58,7 @@ EXPECTED = {
     "visits_90d": 4,
     "visits_365d": 5,
     "days_since_visit": 5,
+    "visit_lateness": 5 / ((300 - 5) / 4),
     "mean_visit_depth": (3 + 4 + 8 + 5) / 4,
     "visits_trend": 2 / 4,
     "visits_since_order": 2,
@@ -70,6 +71,8 @@ EXPECTED = {
     "emails_answered_90d": 5,
     "click_rate": 2 / 3,
     "days_since_email": 14,
+    "email_lateness": 14 / ((89 - 14) / 4),
+    "days_since_call": 38,
     "calls_90d": 1,
     "calls_365d": 2,
     "complaints_30d": 2,
@@ -80,10 +83,15 @@ EXPECTED = {
     "days_since_complaint": 10,
     "open_complaints": 5 - 2,
     "complaints_since_order": 2,
+    "complaints_per_order": 4 / 2,
+    "days_since_survey": 3,
     "mean_survey": (7 + 10) / 2,
 }
 
 RULES = {e["name"]: e["missing"] for e in describe(tuple(EXPECTED))}
+
+PER_ORDER = {"visits_per_order": "visit", "complaints_per_order": "complaint"}
+LATENESS = {"visit_lateness": "visit", "email_lateness": "email_click"}
 
 # What leaves a feature null, and what makes it known: acts, beside an order 400 days ago.
 UNTIL = {
@@ -93,6 +101,8 @@ UNTIL = {
     "click_rate": (act("email_click", 9), act("email_open", 90)),
     "days_since_email": (act("email_sent", 9), act("email_open", 9)),
     "days_since_complaint": (act("complaint_closed", 9), act("support_ticket", 9)),
+    "days_since_call": (act("call", 9, initiated_by="company"), act("call", 9)),
+    "days_since_survey": (act("call", 9), act("survey", 9, value=None)),
     "mean_survey": (act("survey", 9, value=None), act("survey", 9, value=0.0)),
 }
 
@@ -137,7 +147,7 @@ def test_without_an_act_of_the_customer_a_feature_is_zero_or_null(newcomer, name
 
 def test_every_null_rule_has_an_example():
     or_null = {name for name in EXPECTED if not FEATURES[name].or_zero}
-    assert {*UNTIL, "visits_per_order"} == or_null
+    assert {*UNTIL, *PER_ORDER, *LATENESS} == or_null
     assert all(RULES[name].startswith("null ") for name in or_null)
 
 
@@ -156,10 +166,18 @@ def test_a_feature_is_null_exactly_until_what_its_docstring_names(told, name):
     assert told(name, after) is not None
 
 
-def test_visits_per_order_are_null_without_an_order_in_the_year(told):
-    assert told("visits_per_order", act("visit", 9), orders=[order(366)]) is None
-    assert told("visits_per_order", act("visit", 9), orders=[order(365)]) == 1
-    assert told("visits_per_order", act("visit", 366), orders=[order(365)]) == 0
+@pytest.mark.parametrize(("name", "kind"), PER_ORDER.items())
+def test_acts_per_order_are_null_without_an_order_in_the_year(told, name, kind):
+    assert told(name, act(kind, 9), orders=[order(366)]) is None
+    assert told(name, act(kind, 9), orders=[order(365)]) == 1
+    assert told(name, act(kind, 366), orders=[order(365)]) == 0
+
+
+@pytest.mark.parametrize(("name", "kind"), LATENESS.items())
+def test_lateness_is_null_until_the_second_act_and_their_gap_a_day_at_least(told, name, kind):
+    assert told(name, act(kind, 9)) is None
+    assert told(name, act(kind, 9), act(kind, 12)) == 3
+    assert told(name, act(kind, 9), act(kind, 9.5)) == 9
 
 
 def test_other_kinds_count_nowhere(customer):
