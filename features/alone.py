@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from features.rows import Rows
 from features.sums import MILLION, Array, Mask, as_millionths
-from features.timeline import Rows
 
 
 class Alone:
@@ -67,16 +67,17 @@ class Alone:
         rows = self._rows.taken(places + self._first if self._first else places)
         return Alone(rows, 0, len(places))
 
-    def of(self, column: str, *names: str) -> "Alone":
-        return self._rows.once(  # type: ignore[no-any-return]
-            ("of", column, names), lambda: self.where(self.is_named(column, *names))
-        )
+    def of(self, column: str, *names: Any) -> "Alone":
+        key = ("of", column, names, self._first, self._end)
+        return self._rows.once(key, self._choose, column, names)  # type: ignore[no-any-return]
+
+    def _choose(self, column: str, names: tuple[Any, ...]) -> "Alone":
+        told = self._rows[column]
+        flag = told.dtype == np.bool_
+        return self.where(told == names[0] if flag else self._rows.is_named(column, names))
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         return self._rows.once(key, make)
-
-    def is_named(self, column: str, *names: str | None) -> Mask:
-        return self._rows.is_named(column, names)
 
     def names(self, column: str) -> tuple[str, ...]:
         return self._rows.codes[column]

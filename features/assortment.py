@@ -7,7 +7,7 @@ import numpy as np
 from contract.norms import Norms
 from features.events import Events
 from features.lines import read_standing
-from features.sums import Array, Mask, Numbers
+from features.sums import Array, Numbers
 from features.verbs import above_zero, at_least, in_unit, is_one, or_zero, ranks, ratio, windows
 
 YEAR = 365
@@ -77,7 +77,7 @@ def new_category_rate(categories_ever: Numbers, orders_ever: Numbers) -> Numbers
 @in_unit("days")
 def days_since_new_category(lines: Events) -> Numbers:
     """Days since a category was last bought from for the first time; null until one."""
-    return lines.where(lines.new_category).last("days_ago")
+    return lines.of("new_category", True).last("days_ago")
 
 
 @in_unit("nats")
@@ -123,14 +123,14 @@ def favourite_category(lines: Events, norms: Norms) -> Numbers:
 @ranks(1, 2, 3, 4, 5)
 def category_share(lines: Events, norms: Norms, rank: int) -> Numbers:
     """Share of lines in the shop's most sold category, second … fifth; null without a category."""
-    return lines.count(_find_rank(lines, norms, rank)) / _count_classed(lines)
+    return _find_rank(lines, norms, rank).count() / _count_classed(lines)
 
 
 @in_unit("ratio")
 @ranks(1, 2, 3, 4, 5)
 def category_lateness(lines: Events, norms: Norms, rank: int) -> Numbers:
     """Silence in the most sold category, second …, by its mean gap; null until its second order."""
-    own = lines.where(_find_rank(lines, norms, rank))
+    own = _find_rank(lines, norms, rank)
     return _compare(own, own.last("days_ago"))
 
 
@@ -175,9 +175,9 @@ def _find_favourite(lines: Events) -> Events:
     return own
 
 
-def _find_rank(lines: Events, norms: Norms, rank: int) -> Mask:
+def _find_rank(lines: Events, norms: Norms, rank: int) -> Events:
     known = norms.vocabulary.get("category", ())
-    return lines.is_named("category", known[rank - 1] if rank <= len(known) else None)
+    return lines.of("category", known[rank - 1] if rank <= len(known) else None)
 
 
 def _compare(own: Events, silence: Numbers) -> Numbers:

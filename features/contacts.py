@@ -97,8 +97,7 @@ def phone_share(interactions: Events) -> Numbers:
 @in_unit("coupons")
 def coupons_redeemed(interactions: Events, days: int) -> Numbers:
     """Coupons that the customer redeemed in the window."""
-    found = interactions.of("kind", *REDEEMED)
-    return found.within(days).count(~found.company)
+    return _by_customer(interactions).of("kind", *REDEEMED).within(days).count()
 
 
 @or_zero
@@ -130,13 +129,11 @@ def campaigns_answered_share(interactions: Events, answers: Events) -> Numbers:
 
 
 def _by_company(interactions: Events) -> Events:
-    own: Events = interactions.once("company", lambda: interactions.where(interactions.company))
-    return own
+    return interactions.of("company", True)
 
 
 def _by_customer(interactions: Events) -> Events:
-    own: Events = interactions.once("own", lambda: interactions.where(~interactions.company))
-    return own
+    return interactions.of("company", False)
 
 
 def _sent(interactions: Events) -> Events:

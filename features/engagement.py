@@ -102,15 +102,13 @@ def email_lateness(interactions: Events) -> Numbers:
 @in_unit("calls")
 def calls(interactions: Events, days: int) -> Numbers:
     """Calls by the customer in the window."""
-    found = interactions.of("kind", "call")
-    return found.within(days).count(~found.company)
+    return _find_calls(interactions).within(days).count()
 
 
 @in_unit("days")
 def days_since_call(interactions: Events) -> Numbers:
     """Days since the customer last called; null until the first."""
-    found = interactions.of("kind", "call")
-    return found.where(~found.company).last("days_ago")
+    return _find_calls(interactions).last("days_ago")
 
 
 @or_zero
@@ -165,6 +163,10 @@ def days_since_survey(interactions: Events) -> Numbers:
 def mean_survey(interactions: Events) -> Numbers:
     """Mean value told with the surveys of the customer; null without one."""
     return interactions.of("kind", "survey").mean("value")
+
+
+def _find_calls(interactions: Events) -> Events:
+    return interactions.of("kind", "call").of("company", False)
 
 
 def _compare(events: Events) -> Numbers:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from features.rows import AT, Rows, blank, once
 from features.sums import (
     MILLION,
     Array,
@@ -14,80 +15,95 @@ from features.sums import (
     Whole,
     add_up,
     as_millionths,
-    sort_within,
+    find_medians,
+    reduce_parts,
 )
-from features.timeline import Rows
+from features.timeline import AGE, DAY_US, tell_days
 from features.verbs import above_zero
+
+Part = tuple[Whole, Whole]  # each customer's first row, and the one after the last
 
 
 class Events:
     """Each customer's events on one side of a moment, in the order of time.
 
-    A column, such as `orders.days_ago`, is an array over all rows; a verb, such as
-    `orders.total("amount")`, gives one number per customer, NaN where nothing is known. Sums are
-    taken over whole millionths, so that order does not matter and cents add up.
+    A column, such as `orders.days_ago`, is an array over all rows, which says nothing of those at
+    or after the moment; a verb, such as `orders.total("amount")`, gives one number per customer,
+    NaN where nothing is known. Sums are taken over whole millionths, so that order does not matter
+    and cents add up.
     """
 
-    def __init__(self, rows: Rows, bounds: Whole, part: tuple[Whole, Whole] | None = None) -> None:
+    def __init__(self, rows: Rows, as_of_us: int | None = None, part: Part | None = None) -> None:
         self._rows = rows
-        self._bounds = bounds
+        self._as_of_us = as_of_us
+        past = rows.bounds[1:] if as_of_us is None or part else rows.find_edge(as_of_us)
+        self._starts, self._ends = part or (rows.bounds[:-1], past)
         self._whole = part is None
-        self._starts, self._ends = part or (bounds[:-1], bounds[1:])
+        self._made: dict[Any, Any] = {}
 
     def __getattr__(self, column: str) -> Array:
         """Return a column as numbers; one that these events do not have is refused."""
-        return self._rows.numbers(column)
+        return once(self._made, ("column", column), self._tell, column)  # type: ignore[no-any-return]
+
+    def _tell(self, column: str) -> Array:
+        at_us = self._as_of_us
+        if at_us is None:
+            return self._rows.numbers(column)
+        told = tell_days(at_us - self._rows[AT]) if column == AGE else self._rows.numbers(column)
+        inside = once(self._made, "inside", self._find_inside)
+        return told if inside is None else blank(told, inside)
+
+    def _find_inside(self) -> Mask | None:  # None where all rows are of the past
+        inside = self._rows[AT] < self._as_of_us
+        return None if inside.all() else inside
 
     def within(self, days: float) -> "Events":
         """Return the events at most so many days from the moment."""
-        recent = self._rows.once(("recent", days), self._find_recent, days)
-        starts = np.minimum(np.maximum(self._starts, recent), self._ends)
-        return Events(self._rows, self._bounds, (starts, self._ends))
+        starts = np.minimum(np.maximum(self._starts, self._find_recent(days)), self._ends)
+        return self._narrow(starts, self._ends)
 
     def before(self, days: float) -> "Events":
         """Return the events more than so many days before the moment."""
-        recent = self._rows.once(("recent", days), self._find_recent, days)
-        ends = np.maximum(np.minimum(self._ends, recent), self._starts)
-        return Events(self._rows, self._bounds, (self._starts, ends))
+        ends = np.maximum(np.minimum(self._ends, self._find_recent(days)), self._starts)
+        return self._narrow(self._starts, ends)
+
+    def _narrow(self, starts: Whole, ends: Whole) -> "Events":
+        narrow = Events(self._rows, self._as_of_us, (starts, ends))
+        narrow._made = self._made
+        return narrow
 
     def _find_recent(self, days: float) -> Whole:
-        ages = self._rows["days_ago"]
-        if len(self._bounds) == 2:  # one customer: a search is quicker than a count
-            return np.array([np.searchsorted(-ages, -days)])
-        return self._bounds[1:] - np.diff(add_up(ages <= days)(self._bounds))
+        assert self._as_of_us is not None, "what is to come has no windows on the past"
+        return self._rows.find_edge(self._as_of_us - round(days * DAY_US))
 
     def stretches(self, days: int, number: int, column: str | None = None) -> Numbers:
         """Return a row per stretch of so many days, the newest first: the count or the sums."""
-        ages = [days * n for n in range(1, number + 1)]
-        edges = [self._rows.once(("recent", age), self._find_recent, age) for age in ages]
+        edges = [self._find_recent(days * n) for n in range(1, number + 1)]
         places = np.stack([self._ends, *edges])
         if column is None:
             return -np.diff(places, axis=0).astype(np.float64)
-        exact, scale = self._rows.exact(column)
-        upto = self._rows.once(("upto", column), add_up, exact)
-        return np.asarray(-np.diff(upto(places), axis=0) / scale)
+        scale = self._rows.exact(column)[1]
+        return np.asarray(-np.diff(self._rows.upto(column)(places), axis=0) / scale)
 
     def where(self, mask: Mask) -> "Events":
         """Return the events that the mask, one flag per row, holds."""
-        rows, upto = self._rows.taken(np.flatnonzero(mask)), add_up(mask)
-        part = None if self._whole else (upto(self._starts), upto(self._ends))
-        return Events(rows, upto(self._bounds), part)
+        return self._choose(*self._rows.masked(mask))
 
-    def of(self, column: str, *names: str) -> "Events":
-        """Return the events whose column holds one of these names."""
-        if not self._whole:
-            return self.where(self.is_named(column, *names))
-        return self._rows.once(  # type: ignore[no-any-return]
-            ("of", column, names), lambda: self.where(self.is_named(column, *names))
-        )
+    def of(self, column: str, *names: Any) -> "Events":
+        """Return the events whose column holds one of these names, or this flag."""
+        made = self._made if self._whole else {}
+        part = self._rows.part(column, names)
+        chosen: Events = once(made, ("of", column, names), self._choose, *part)
+        return chosen
+
+    def _choose(self, rows: Rows, upto: Upto) -> "Events":
+        chosen = Events(rows, self._as_of_us, (upto(self._starts), upto(self._ends)))
+        chosen._whole = self._whole
+        return chosen
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what `make()` gave when it was first asked for under this key."""
-        return self._rows.once(key, make)
-
-    def is_named(self, column: str, *names: str | None) -> Mask:
-        """Return whether each row's column holds one of these names."""
-        return self._rows.is_named(column, names)
+        return once(self._made, ("once", key), make)
 
     def names(self, column: str) -> tuple[str, ...]:
         """Return the names that the codes of a column stand for."""
@@ -95,7 +111,7 @@ class Events:
 
     def each(self, per_customer: Array) -> Array:
         """Return a number per customer as a number per row."""
-        return np.repeat(per_customer, np.diff(self._bounds))
+        return np.repeat(per_customer, np.diff(self._rows.bounds))
 
     def count(self, mask: Mask | None = None) -> Numbers:
         """Return how many events there are, or how many of them the mask holds."""
@@ -111,13 +127,11 @@ class Events:
 
     def total(self, column: str) -> Numbers:
         """Return the exact sum, to a millionth; the sum of nothing is 0, and so is the unknown."""
-        exact, scale = self._rows.exact(column)
-        return np.asarray(self._between(self._rows.once(("upto", column), add_up, exact)) / scale)
+        scale = self._rows.exact(column)[1]
+        return np.asarray(self._between(self._rows.upto(column)) / scale)
 
     def _between(self, upto: Upto) -> Whole:
         """Return how much of what is told up to each place lies in these events."""
-        if self._whole:
-            return np.diff(upto(self._bounds))
         return upto(self._ends) - upto(self._starts)
 
     def sum(self, key: str, make: Callable[[], Array]) -> Numbers:
@@ -125,15 +139,14 @@ class Events:
 
         What it gives is kept under the key; the unknown counts as 0.
         """
-        upto = self._rows.once(("upto made", key), lambda: add_up(as_millionths(make())))
+        upto = once(self._made, ("sum", key), lambda: add_up(as_millionths(make())))
         return np.asarray(self._between(upto) / MILLION)
 
     def known(self, column: str) -> Numbers:
         """Return how many events have a value in the column."""
-        raw = self._rows[column]
-        if raw.dtype != np.float64:
+        if self._rows[column].dtype != np.float64:
             return self.count()
-        return self.count(~np.isnan(raw))
+        return self._between(self._rows.known(column)).astype(np.float64)
 
     def mean(self, column: str) -> Numbers:
         """Return the mean of what is known."""
@@ -149,11 +162,11 @@ class Events:
 
     def greatest(self, column: str) -> Numbers:
         """Return the greatest known value."""
-        return self._reduce(np.fmax, getattr(self, column))
+        return self._reduce(np.fmax, self._rows.numbers(column))
 
     def least(self, column: str) -> Numbers:
         """Return the least known value."""
-        return self._reduce(np.fmin, getattr(self, column))
+        return self._reduce(np.fmin, self._rows.numbers(column))
 
     def last(self, column: str, back: int = 0) -> Numbers:
         """Return the value of the last event, or of the one so many before it."""
@@ -165,30 +178,22 @@ class Events:
 
     def median(self, column: str) -> Numbers:
         """Return the median of what is known of a column of ages, to a millionth of a day."""
-        owners = np.repeat(np.arange(len(self._starts)), np.diff(self._bounds))
+        values = self._rows.numbers(column)
+        owners = np.arange(len(self._starts)).repeat(np.diff(self._rows.bounds))
         rows = np.arange(len(owners))
-        held = (rows >= self._starts[owners]) & (rows < self._ends[owners])
-        values = getattr(self, column)
-        held &= ~np.isnan(values)
-        told = sort_within(owners[held], as_millionths(values[held]))
-        ends = np.cumsum(np.bincount(owners[held], minlength=len(self._starts)))
-        n = np.diff(ends, prepend=0)
-        told = np.append(told, 0)
-        last = len(told) - 1
-        low, high = (np.minimum(ends - n + k, last) for k in (np.maximum(n - 1, 0) // 2, n // 2))
-        return np.where(n > 0, (told[low] + told[high]) / (2 * MILLION), np.nan)
+        held = (rows >= self._starts[owners]) & (rows < self._ends[owners]) & ~np.isnan(values)
+        return find_medians(owners[held], as_millionths(values[held]), len(self._starts))
 
     def _pick(self, column: str, rows: Whole) -> Numbers:
         held = (rows >= self._starts) & (rows < self._ends)
         found = np.full(len(rows), np.nan)
-        found[held] = self._rows.pick(column, rows[held])
+        found[held] = self._pick_rows(column, rows[held])
         return found
 
+    def _pick_rows(self, column: str, rows: Whole) -> Array:
+        if column == AGE and self._as_of_us is not None:
+            return tell_days(self._as_of_us - self._rows[AT][rows])
+        return self._rows.pick(column, rows)
+
     def _reduce(self, join: Any, values: Array) -> Numbers:
-        found = np.full(len(self._starts), np.nan)
-        held = np.flatnonzero(self._ends > self._starts)
-        if len(held):
-            edges = np.stack([self._starts[held], self._ends[held]], axis=1).ravel()
-            edges = edges[:-1] if edges[-1] == len(values) else edges
-            found[held] = join.reduceat(values, edges)[::2]
-        return found
+        return reduce_parts(join, values, (self._starts, self._ends))

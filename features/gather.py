@@ -14,9 +14,9 @@ from features.coding import Coded, code, code_together
 from features.engines import Frames, open_tables
 from features.goods import Goods
 from features.history import ALWAYS, COMPANY_KINDS, NEVER, THREADS, History
+from features.rows import find_named
 from features.sums import Array, Mask, Whole
 from features.tables import Table, arrange
-from features.timeline import find_named
 
 _LINES = ("customer_id", "order_id", "at_us", "amount", "quantity", "discount", "product_id")
 _ACTS = ("customer_id", "at_us", "kind", "channel", "value", "initiated_by")

@@ -16,7 +16,8 @@ from features.goods import Goods, describe_goods, list_goods
 from features.sums import Mask, Whole
 from features.tables import Table
 
-BLOCK = 9_216  # customers at a time: what features read of them stays in the cache
+BLOCK = 18_000  # customers at a time, so that numpy's calls do not count and memory lasts
+FEWEST = 1_000  # of whom a thread of their own is worth it
 THREADS = 2
 
 
@@ -129,8 +130,10 @@ class History:
 
     def run(self, job: Callable[["History"], Any]) -> list[Any]:
         """Return what the job says of each block of customers, in their order."""
+        rounds = -(-len(self) // (THREADS * BLOCK))
+        even = -(-len(self) // (THREADS * rounds or 1))  # so that no thread waits for the last
         with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(job, self.blocks(BLOCK)))
+            return list(pool.map(job, self.blocks(max(even, FEWEST))))
 
 
 # Acts of the shop by their kind, for tables that do not say who initiated them.

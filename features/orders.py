@@ -8,8 +8,9 @@ from features.bought import Bought
 from features.clock import hour, local_us, weekday
 from features.goods import Goods
 from features.history import History
+from features.rows import Rows
 from features.sums import MILLION, Array, Whole, add_up, as_millionths
-from features.timeline import DAY_US, Rows, Source
+from features.timeline import DAY_US, Source
 
 LARGEST = 1e9  # as check says of amounts: a dearer line has a barcode for a quantity
 _LAST = np.array([-1])
@@ -29,15 +30,22 @@ class Orders(Source):
         super().__init__(bounds, at_us, columns)
         self.added = added
 
-    def past(self, as_of_us: int) -> tuple[Rows, Whole]:
+    def see(self, as_of_us: int) -> Rows:
+        """Return all orders, without the lines that came to them at or after the moment."""
+        return self._as_told(as_of_us).rows
+
+    def past(self, as_of_us: int) -> Rows:
         """Return the orders begun before the moment, without the lines that came later."""
+        return Source.past(self._as_told(as_of_us), as_of_us)
+
+    def _as_told(self, as_of_us: int) -> Source:
         late = self.added["at_us"] >= as_of_us
         if not late.any():
-            return super().past(as_of_us)
+            return self
         cut = {name: self.columns[name].copy() for name in SUMS}
         for name, column in cut.items():
             np.subtract.at(column, self.added["order"][late], self.added[name][late])
-        return Source(self.bounds, self.at_us, {**self.columns, **cut}).past(as_of_us)
+        return Source(self.bounds, self.at_us, {**self.columns, **cut})
 
 
 def make_orders(history: History) -> Orders:

@@ -10,9 +10,10 @@ from features.events import Events
 from features.history import ALWAYS, NEVER, History
 from features.lines import make_lines
 from features.orders import make_orders
+from features.rows import find_named
 from features.sums import Whole, add_up, as_millionths
 from features.tables import Table
-from features.timeline import DAY_US, Source, find_named
+from features.timeline import DAY_US, Source
 
 ANSWER_DAYS = 7
 
@@ -151,14 +152,14 @@ class Shop:
         if as_of_us != self._as_of_us:
             self._past, self._as_of_us = {}, as_of_us
         if name not in self._past:
-            self._past[name] = Events(*self.source(name).past(as_of_us))
+            self._past[name] = Events(self.source(name).see(as_of_us), as_of_us)
         return self._past[name]
 
     def alone(self, name: str, as_of_us: int) -> Alone:
         """Return the past events of a shop's only customer."""
-        rows, bounds = self.source(name).past(as_of_us)
-        return Alone(rows, 0, int(bounds[1]))
+        rows = self.source(name).past(as_of_us)
+        return Alone(rows, 0, int(rows.bounds[1]))
 
     def ahead(self, name: str, as_of_us: int, days: int) -> Events:
         """Return the source's events within so many days from the moment on."""
-        return Events(*self.source(name).ahead(as_of_us, days))
+        return Events(self.source(name).ahead(as_of_us, days))

@@ -59,3 +59,24 @@ def sort_within(owners: Whole, whole: Whole) -> Whole:
         packed.sort()
         return np.asarray(packed % LARGEST_AGE)
     return whole[np.lexsort((whole, owners))]
+
+
+def find_medians(owners: Whole, whole: Whole, customers: int) -> Numbers:
+    """Return the median of each owner's numbers, which are in millionths (>= 0), NaN without."""
+    told = np.append(sort_within(owners, whole), 0)
+    ends = np.cumsum(np.bincount(owners, minlength=customers))
+    n, last = np.diff(ends, prepend=0), len(told) - 1
+    low, high = (np.minimum(ends - n + k, last) for k in (np.maximum(n - 1, 0) // 2, n // 2))
+    return np.where(n > 0, (told[low] + told[high]) / (2 * MILLION), np.nan)
+
+
+def reduce_parts(join: Any, values: Array, part: tuple[Whole, Whole]) -> Numbers:
+    """Return the values from each start up to each end joined by a ufunc, NaN for an empty part."""
+    starts, ends = part
+    found = np.full(len(starts), np.nan)
+    held = np.flatnonzero(ends > starts)
+    if len(held):
+        edges = np.stack([starts[held], ends[held]], axis=1).ravel()
+        edges = edges[:-1] if edges[-1] == len(values) else edges
+        found[held] = join.reduceat(values, edges)[::2]
+    return found

@@ -86,8 +86,8 @@ def test_engines_agree_on_every_feature(shop, request):
 
 
 # What the invented shop never tells, or tells of everyone alike.
-ALIKE = {"calls_90d", "calls_365d", "mean_survey", "coupons_redeemed_90d", "coupons_redeemed_365d",
-         "profile_changes"}  # fmt: skip
+ALIKE = {"calls_90d", "calls_365d", "days_since_call", "mean_survey", "days_since_survey",
+         "coupons_redeemed_90d", "coupons_redeemed_365d", "profile_changes"}  # fmt: skip
 
 
 def test_no_feature_is_the_same_for_all(whole):

@@ -10,9 +10,11 @@ from contract.tables import find_tables
 from features import sources
 from features.dictionary import FEATURES
 from features.engines import read_tables
+from features.events import Events
 from features.gather import read_history
 from features.leaks import AFTER, LeakError, find_aware, find_leaks, refuse_leaks
 from features.norms import find_norms
+from features.sources import Shop
 from features.timeline import DAY_US, Source
 
 AS_OF = datetime(2026, 5, 1, tzinfo=UTC)
@@ -49,24 +51,25 @@ def test_the_gate_would_notice_a_row_one_microsecond_earlier(aware, name):
 
 # The invented shop tells nothing of these, so neither do its rows put in again.
 NEVER_TOLD = {
-    "calls_90d", "calls_365d", "mean_survey", "coupons_redeemed_90d", "coupons_redeemed_365d",
+    "calls_90d", "calls_365d", "days_since_call", "mean_survey", "days_since_survey",
+    "coupons_redeemed_90d", "coupons_redeemed_365d",
 }  # fmt: skip
 
 
-def plant(monkeypatch, sees):
-    """Let sources show events for which `sees(at_us, as_of_us)` holds as if they were past."""
+def plant(monkeypatch, beyond_us):
+    """Let features see so many microseconds beyond the moment as if they were past."""
 
-    def past(self, as_of_us):
-        return self._side(sees(self.at_us, as_of_us), "days_ago", lambda at: as_of_us - at)
+    def past(self, name, as_of_us):
+        late_us = as_of_us + beyond_us
+        return Events(self.source(name).see(late_us), late_us)
 
-    monkeypatch.setattr(Source, "past", past)
-    monkeypatch.setattr("features.orders.Orders.past", past)
+    monkeypatch.setattr(Shop, "past", past)
 
 
 LEAKS = {
-    "a row at the moment": lambda at, as_of: at <= as_of,
-    "a row one microsecond later": lambda at, as_of: at <= as_of + 1,
-    "rows of the year after": lambda at, as_of: at < as_of + 365 * DAY_US,
+    "a row at the moment": 1,
+    "a row one microsecond later": 2,
+    "rows of the year after": 365 * DAY_US,
 }
 
 

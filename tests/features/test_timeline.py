@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from contract.moments import as_micros
@@ -45,8 +46,8 @@ def line(order, at, amount, product="T", **more):
     return {**one, "product_id": product, "quantity": 1, "discount": 0.5, **more}
 
 
-def act(kind, at):
-    return {"customer_id": "c", "kind": kind, "occurred_at": at}
+def act(kind, at, channel=None):
+    return {"customer_id": "c", "kind": kind, "occurred_at": at, "channel": channel}
 
 
 # An order long ago and one within every window, both of tea, and a return.
@@ -62,7 +63,8 @@ def tables_with(source, at):
         "returns": [line("new", at, -5.0)],
     }
     acts = {
-        "interactions": [act(kind, at) for kind in KINDS],
+        "interactions": [act(kind, at) for kind in KINDS]
+        + [act("visit", at, channel) for channel in ("web", "app", "phone")],
         "answers": [act("campaign", at - DAY), act("visit", at)],
         "troubles": [act("complaint", at)],
     }
@@ -149,9 +151,27 @@ def test_a_year_ago_holds_day_365_and_not_the_day_after_the_stretch(customer):
 
 
 def test_an_age_is_whole_where_it_is_whole_and_never_zero(open_history):
-    lines = [line(str(age), AS_OF - age, 1.0) for age in (MICRO, 10 * DAY, 0 * DAY)]
-    seen = Shop(open_history(transactions=lines)).past("orders", AS_OF_US)
-    assert seen.days_ago.tolist() == [10.0, 1 / DAY_US]
+    lines = [line(str(age), AS_OF - age, 1.0) for age in (MICRO, 10 * DAY)]
+    shop = Shop(open_history(transactions=lines))
+    assert shop.past("orders", AS_OF_US).days_ago.tolist() == [10.0, 1 / DAY_US]
+    assert shop.alone("orders", AS_OF_US).days_ago.tolist() == [10.0, 1 / DAY_US]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_columns_say_nothing_of_what_comes_at_or_after_the_moment(open_history, source):
+    early, late = tables_with(source, AS_OF - MICRO), tables_with(source, AS_OF + 30 * DAY)
+    late["transactions"] = [r | {"order_id": r["order_id"] + "!"} for r in late["transactions"]]
+    late["customers"] = [row | {"country": "FR"} for row in late.get("customers", [])]
+    both = {name: early.get(name, []) + rows for name, rows in late.items()}
+    shop = Shop(open_history(**{**both, "products": PRODUCTS}))
+    seen = shop.past(source, AS_OF_US)
+    past = int(seen.count()[0])
+    if source != "joined":  # of two dates the earlier is when a customer joined
+        assert past < len(seen.days_ago)
+    for name in ("days_ago", *shop.source(source).columns):
+        told = getattr(seen, name)[past:]
+        nothing = {"f": np.nan, "b": False}.get(told.dtype.kind, -1)
+        assert np.array_equal(told, np.full(len(told), nothing), equal_nan=told.dtype.kind == "f")
 
 
 def test_the_future_holds_the_moment_itself_and_ends_before_the_horizon(open_history):
