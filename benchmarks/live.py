@@ -4,12 +4,15 @@ Run: .venv/bin/python -P benchmarks/live.py [--write]   (half a minute)
 """
 
 import argparse
+import gc
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import numpy as np
@@ -126,6 +129,9 @@ def measure_ways() -> Iterator[tuple[str, Whole, int]]:
     together = tell_all(everyone, norms)
     check(tell_features(alone[0], norms), tell_frames(frames[0], norms))
     check(tell_features(alone[0], norms), tell_features(together, norms))
+    gc.collect()  # and then seldom, as the service does
+    gc.freeze()
+    gc.set_threshold(50_000)
 
     def turn_one(rows: Rows, norms: Norms) -> Any:
         return tell_features(tell_one(rows, norms), norms)
@@ -152,10 +158,22 @@ def tabulate() -> str:
         lines.append(f"| {name} | {len(each)} | {p50:,.0f} | {p95:,.0f} | {cpu:,.0f} |")
     head = (
         f"{len(NAMES)} features of a customer with {ORDERS * LINES_EACH} order lines and {ACTS}"
-        f" interactions. Load average before: {load:.1f} on {os.cpu_count()} cores.\n\n"
+        f" interactions. Load average before: {load:.1f} on {os.cpu_count()} cores; an empty call"
+        f" of Python took {time_call():.0f} ns, adding two arrays of twenty numbers"
+        f" {time_sum():.0f} ns.\n\n"
         "| | runs | p50, µs | p95, µs | p50 of CPU, µs |\n|---|---|---|---|---|"
     )
     return "\n".join([head, *lines])
+
+
+def time_call(times: int = 200_000) -> float:
+    """Return the nanoseconds of an empty call: how fast this machine is at the time."""
+    return timeit(lambda: None, number=times) / times * 1e9
+
+
+def time_sum(times: int = 200_000) -> float:
+    """Return the nanoseconds of adding two arrays of twenty numbers."""
+    return timeit(partial(np.add, *np.ones((2, 20))), number=times) / times * 1e9
 
 
 def check(one: Any, other: Any) -> None:

@@ -34,9 +34,6 @@ class Alone:
         return self._rows.numbers(column)
 
     def within(self, days: float) -> "Alone":
-        return self._rows.once((self._first, self._end, days), self._narrow, days)  # type: ignore[no-any-return]
-
-    def _narrow(self, days: float) -> "Alone":
         first = min(max(self._first, self._find_recent(days)), self._end)
         return Alone(self._rows, first, self._end)
 
@@ -45,6 +42,9 @@ class Alone:
         return Alone(self._rows, self._first, end)
 
     def _find_recent(self, days: float) -> int:
+        return self._rows.once(days, self._search, days)  # type: ignore[no-any-return]
+
+    def _search(self, days: float) -> int:
         return bisect_left(self._rows.once("turned", self._turn_ages), -days)
 
     def _turn_ages(self) -> list[float]:
@@ -62,19 +62,20 @@ class Alone:
 
     def where(self, mask: Mask) -> "Alone":
         places = mask[self._first : self._end].nonzero()[0]
-        if not len(places):
-            return Alone(self._rows, self._first, self._first)
         rows = self._rows.taken(places + self._first if self._first else places)
         return Alone(rows, 0, len(places))
 
     def of(self, column: str, *names: Any) -> "Alone":
         key = ("of", column, names, self._first, self._end)
-        return self._rows.once(key, self._choose, column, names)  # type: ignore[no-any-return]
+        some = self._rows.once(key, self._choose, column, names)
+        # Nothing is kept that knows these rows, which keep it: else neither is ever freed.
+        return Alone(self._rows, self._first, self._first) if some is None else some
 
-    def _choose(self, column: str, names: tuple[Any, ...]) -> "Alone":
+    def _choose(self, column: str, names: tuple[Any, ...]) -> "Alone | None":
         told = self._rows[column]
         flag = told.dtype == np.bool_
-        return self.where(told == names[0] if flag else self._rows.is_named(column, names))
+        mask = told == names[0] if flag else self._rows.is_named(column, names)
+        return self.where(mask) if mask[self._first : self._end].any() else None
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         return self._rows.once(key, make)

@@ -40,12 +40,8 @@ class Source:
     @cached_property
     def rows(self) -> Rows:
         """All rows, which many moments look at."""
-        return Rows(
-            (AGE, *self.columns),
-            lambda name: self.at_us if name == AT else self.columns[name],
-            self.bounds,
-            self.codes,
-        )
+        columns = {AT: self.at_us, **self.columns}
+        return Rows((AGE, *self.columns), columns.__getitem__, self.bounds, self.codes)
 
     def see(self, as_of_us: int) -> Rows:
         """Return all rows, as they were told before the moment."""
