@@ -171,14 +171,14 @@ def make(folder: Path, customers: int) -> dict[str, int]:
 
 
 def measure(job: Callable[[], Any], repeats: int) -> dict[str, Any]:
-    """Return the least seconds of a few runs, their parts, what was made, and the peak memory."""
-    runs = []
+    """Return the least seconds of a few runs, their parts, what was made, and the first's peak."""
+    runs, peak = [], 0.0
     for _ in range(repeats):
         began, busy = time.perf_counter(), time.process_time()
         rows, columns, *parts = job()
         runs.append((time.perf_counter() - began, time.process_time() - busy, *parts))
+        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds, busy, *parts = min(runs)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "parts": parts[0] if parts else [], "values": rows * columns,
             "columns": columns, "peak": peak, "busy": busy}  # fmt: skip
 

@@ -85,11 +85,12 @@ def _collect(frame: nw.LazyFrame, columns: Sequence[str], customers: pl.Categori
     if "order_id" in columns:
         coded.append(pl.col("order_id").hash().alias("order"))
     if isinstance(native, pl.LazyFrame):
-        return native.with_columns(coded).collect(engine="streaming")
+        return native.with_columns(coded).collect(engine="streaming").rechunk()
     # Batch by batch, so that names are not all in memory as texts.
     batches = native.to_arrow_reader(BATCH)
     parts = [pl.DataFrame(batch).with_columns(coded) for batch in batches]
-    return pl.concat(parts or [pl.DataFrame(batches.schema.empty_table()).with_columns(coded)])
+    none = pl.DataFrame(batches.schema.empty_table()).with_columns(coded)
+    return pl.concat(parts or [none], rechunk=True)
 
 
 def _arrange_lines(lines: pl.DataFrame, owner: Array, goods: Any) -> Table:
