@@ -9,10 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Band = Literal["low", "medium", "high"]
 Stage = Literal["active", "lapsed", "prospect"]
-Rung = Literal["full_model", "prior"]
+Rung = Literal["full_model", "probability_model", "rfm_rule", "prior"]
 
 HIGH, MEDIUM = 80, 40
 ACTIVE_DAYS = 365
+
+RUNGS = (
+    "What answers, by how many customers the shop has: full_model, probability_model, rfm_rule, or"
+    " prior, the share among customers like this."
+)
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -22,14 +27,14 @@ class _Answered(BaseModel):
 
 
 class Churn(_Answered):
-    """Whether an active customer will place no order within the horizon."""
+    """Whether an active customer will place no order within the horizon; of active ones only."""
 
     probability: Probability = Field(description="That no order comes within the horizon.")
     percentile: int = Field(description="Percent of active customers with a lower probability.")
     band: Band = Field(description=f"high from percentile {HIGH}, medium from {MEDIUM}, else low.")
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
-    rung: Rung = Field(description="full_model, or prior: the share among customers like this.")
+    rung: Rung = Field(description=RUNGS)
 
 
 class NextPurchase(_Answered):
@@ -39,12 +44,24 @@ class NextPurchase(_Answered):
     percentile: int = Field(description="Percent of customers with a lower probability.")
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
-    rung: Rung = Field(description="full_model, or prior: the share among customers like this.")
+    rung: Rung = Field(description=RUNGS)
     expected_date: date = Field(
         description="By this day an order is as likely to have come as not."
     )
     earliest: date = Field(description="By this day 1 in 10 such customers have ordered.")
     latest: date = Field(description="By this day 9 in 10 such customers have ordered, or later.")
+
+
+class UpSell(_Answered):
+    """Whether the next orders will be clearly larger than the customer's own."""
+
+    probability: Probability = Field(
+        description="That orders come within the horizon, each worth a quarter more than expected."
+    )
+    percentile: int = Field(description="Percent of active customers with a lower probability.")
+    horizon_days: int = Field(description="Days ahead the probability speaks of.")
+    baseline: Probability = Field(description="What the days since the last order alone say.")
+    rung: Rung = Field(description=RUNGS)
 
 
 class ModelUsed(_Answered):
@@ -65,6 +82,7 @@ class Answer(_Answered):
     )
     churn: Churn | None = None
     next_purchase: NextPurchase | None = None
+    up_sell: UpSell | None = None
     warnings: tuple[str, ...] = ()
     models: tuple[ModelUsed, ...] = ()
 

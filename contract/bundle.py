@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from contract.errors import BundleError
+from contract.forms import load_model
 from contract.manifest import FORMAT, Manifest
-from contract.models import Columns, Logistic, Model, Numbers, load_logistic, load_model
+from contract.models import Columns, Model, Numbers, list_once, log_odds, logistic
 from contract.norms import Norms
+from contract.segments import SEGMENT_INPUTS, SEGMENTS, find_segments
 
 MANIFEST = "manifest.json"
-MODEL_FILES = ("trees.ubj", "logistic.json")
+MODEL, BASELINE = "model", "baseline"
 ENTRIES = TypeAdapter(list[dict[str, str]])
 
 
@@ -27,9 +29,10 @@ class Bundle:
 
     manifest: Manifest
     model: Model
-    baseline: Logistic
+    baseline: Model
     entries: Sequence[dict[str, str]]
     norms: Norms
+    rules: Mapping[str, Model] = field(default_factory=dict)
     sha256: str = ""
     version: str = ""
 
@@ -40,20 +43,29 @@ class Bundle:
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """Every feature needed to answer: the model's, the baseline's, and the eligible's."""
-        own = [n for term in self.baseline.terms for n in term] + [self.manifest.eligible.feature]
-        return tuple(dict.fromkeys([*self.manifest.inputs, *own]))
+        """Every feature needed to answer: the models', and whom they speak of."""
+        models = [self.model, self.baseline, *self.rules.values()]
+        named = [name for model in models for name in model.inputs]
+        whom = [self.manifest.eligible.feature, *(SEGMENT_INPUTS if self.rules else ())]
+        return list_once([*self.manifest.inputs, *named, *whom])
 
     def probability(self, columns: Columns) -> Numbers:
-        """Return the calibrated probability of each row, were it eligible."""
-        base = log_odds(self.manifest.base_rate)
+        """Return the calibrated probability of each row, were it eligible.
+
+        In a segment where a rule was found to be truer than the model, the rule answers.
+        """
+        base, fit = log_odds(self.manifest.base_rate.share), self.manifest.calibration
         beyond = self.model.margin(columns, base) - base
-        fit = self.manifest.calibration
-        return logistic(base + fit.intercept + fit.slope * beyond)
+        told = base + fit.intercept + fit.slope * beyond
+        if self.rules:
+            segments = find_segments(columns)
+            for name, rule in self.rules.items():
+                told = np.where(segments == SEGMENTS.index(name), rule.margin(columns, base), told)
+        return logistic(told)
 
     def baseline_probability(self, columns: Columns) -> Numbers:
         """Return what the days since the last order alone would say of each row."""
-        return logistic(self.baseline.margin(columns, log_odds(self.manifest.base_rate)))
+        return logistic(self.baseline.margin(columns, log_odds(self.manifest.base_rate.share)))
 
     def percentile(self, probability: Numbers) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return how many percent of the customers scored at registration lie below each value."""
@@ -61,21 +73,11 @@ class Bundle:
         return np.clip(below - 1, 0, 100)
 
 
-def log_odds(share: float | Numbers) -> Any:
-    """Return the log-odds of a share, kept off 0 and 1."""
-    kept = np.clip(share, 1e-6, 1 - 1e-6)
-    return np.log(kept / (1 - kept))
-
-
-def logistic(margin: Numbers) -> Numbers:
-    """Return the probability of log-odds."""
-    return np.asarray(1 / (1 + np.exp(-margin)))
-
-
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """Write the bundle into the folder and return it with its sha256."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = [bundle.model.save(folder), bundle.baseline.save(folder, "baseline.json")]
+    models = {MODEL: bundle.model, BASELINE: bundle.baseline, **_name_rules(bundle.rules)}
+    names = [name for stem, model in models.items() for name in model.save(folder, stem)]
     names.append("dictionary.json")
     _write_json(folder / "dictionary.json", list(bundle.entries))
     names.append("norms.json")
@@ -100,13 +102,13 @@ def load_bundle(folder: Path, version: str = "") -> Bundle:
                 f"{name} in the bundle of {manifest.target} is not the file that was registered.",
                 "Download the bundle again, or register it anew.",
             )
-    model_file = next((n for n in manifest.files if n in MODEL_FILES), "nothing")
     return Bundle(
         manifest=manifest,
-        model=load_model(folder / model_file, manifest.inputs),
-        baseline=load_logistic(folder / "baseline.json"),
+        model=load_model(folder, MODEL),
+        baseline=load_model(folder, BASELINE),
         entries=_read_entries(folder / "dictionary.json"),
         norms=_read_norms(folder / "norms.json"),
+        rules={name: load_model(folder, f"rule-{name}") for name in manifest.rules},
         sha256=_sha256(folder / MANIFEST),
         version=version,
     )
@@ -121,6 +123,10 @@ def load_bundles(folder: Path) -> dict[str, Bundle]:
             f"There is no model in {folder}.", "Train and promote one: patron train, promote."
         )
     return bundles
+
+
+def _name_rules(rules: Mapping[str, Model]) -> dict[str, Model]:
+    return {f"rule-{name}": rule for name, rule in rules.items()}
 
 
 def _read_entries(file: Path) -> list[dict[str, str]]:

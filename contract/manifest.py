@@ -6,18 +6,26 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from contract.answers import Rung
 from contract.models import Columns
+from contract.waits import Waits
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
+
+Kind = Literal["chance", "choice", "worth"]
 
 
 class Eligible(BaseModel):
-    """Whom a target speaks of: customers whose feature is known, and not above a limit."""
+    """Whom a target speaks of: customers whose feature is known, and not above a limit.
+
+    Others get the share among customers like them, or no more than their stage.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     feature: str
     at_most: float | None = None
+    others: Literal["prior", "stage"] = "prior"
 
     def holds(self, columns: Columns) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return, for each row, whether the customer is eligible."""
@@ -45,24 +53,40 @@ class Priors(BaseModel):
     prospect: float
 
 
-class Manifest(BaseModel):
-    """All of a bundle but the model's own numbers."""
+class BaseRate(BaseModel):
+    """The share of outcomes foretold for the window ahead, and a 95 % interval of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = FORMAT
+    share: float
+    low: float
+    high: float
+
+
+class Manifest(BaseModel):
+    """All of a bundle but the models' own numbers.
+
+    `rules` are the segments in which a rule answers in the model's place.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[3] = FORMAT
     target: str
+    kind: Kind = "chance"
+    rung: Rung = "full_model"
     meaning: str
     horizon_days: int
     family: str
     as_of: datetime
     inputs: tuple[str, ...]
     eligible: Eligible
-    base_rate: float
+    base_rate: BaseRate
     calibration: Calibration
     priors: Priors
     percentiles: tuple[float, ...]
-    pace: float
+    waits: Waits | None = None
+    rules: tuple[str, ...] = ()
     metrics: dict[str, float]
     dictionary: str
     files: dict[str, str] = {}

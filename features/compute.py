@@ -21,7 +21,7 @@ from features.verbs import Definition
 
 Columns = dict[str, Numbers]
 Step = tuple[str, Definition, tuple[str, ...]]
-Beside = Callable[[Shop, int], Columns]
+Beside = Callable[[Shop, int, Columns], Columns]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compute_block(
     shop, made = Shop(block), []
     for as_of_us, norms in moments.items():
         columns = compute_one(shop, as_of_us, norms, names)
-        columns |= beside(shop, as_of_us) if beside else {}
+        columns |= beside(shop, as_of_us, columns) if beside else {}
         known, ids = np.flatnonzero(block.known(as_of_us)), block.ids
         if len(known) < len(block):
             columns = {name: column[known] for name, column in columns.items()}

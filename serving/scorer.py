@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM, flat_schema
+from contract.answers import ACTIVE_DAYS, FLAT_NAMES, HIGH, MEDIUM, flat_schema
 from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.models import Columns, Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
+from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
 
 SILENCE = "days_since_order"
-FAR_DAYS = 1825  # a date further off than five years says no more than "not soon"
 
 Flat = dict[str, Any]
 
@@ -82,8 +82,14 @@ class Scorer:
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
         }
         absent = pa.nulls(len(rows))
-        fields = {f.name: pa.array(flat.get(f.name, absent), f.type) for f in flat_schema()}
+        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in flat_schema()}
         return pa.table(fields, schema=flat_schema())
+
+
+def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, np.ma.MaskedArray):
+        return pa.array(values.data, kind, mask=values.mask)
+    return pa.array(values, kind)
 
 
 def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
@@ -94,46 +100,36 @@ def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
 
 def _answer(bundle: Bundle, columns: Columns, as_of: datetime) -> Flat:
     stages = find_stages(columns["days_since_order"])
-    eligible = bundle.manifest.eligible.holds(columns)
-    priors = bundle.manifest.priors
-    prior = np.where(stages == "prospect", priors.prospect, priors.lapsed)
+    manifest = bundle.manifest
+    eligible = manifest.eligible.holds(columns)
+    prior = np.where(stages == "prospect", manifest.priors.prospect, manifest.priors.lapsed)
     probability = np.where(eligible, bundle.probability(columns), prior)
     percentile = bundle.percentile(probability)
     own = {
         "probability": probability,
         "percentile": percentile,
         "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
-        "horizon_days": np.full(len(stages), bundle.manifest.horizon_days),
+        "horizon_days": np.full(len(stages), manifest.horizon_days),
         "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
-        "rung": np.where(eligible, "full_model", "prior"),
+        "rung": np.where(eligible, manifest.rung, "prior"),
     }
+    if manifest.waits:
+        own |= _tell_dates(manifest.waits, probability, as_of)
+    # Who has left gets a stage and no score, where the target speaks of leaving.
+    silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
     flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    if bundle.target == "next_purchase":
-        flat |= _dates(bundle, probability, as_of)
-    return flat
+    return {FLAT_NAMES.get(n, n): np.ma.array(v, mask=silent) for n, v in flat.items()}
 
 
-def _dates(bundle: Bundle, probability: Numbers, as_of: datetime) -> Flat:
-    names = {"earliest": 0.1, "expected": 0.5, "latest": 0.9}
+def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:
+    names = {"earliest": 0.1, "expected_date": 0.5, "latest": 0.9}
     day = np.datetime64(as_of.replace(tzinfo=None), "us")
     return {
-        f"{name}_next_order_date": (
-            day + (86_400e6 * days_until(share, probability, bundle)).astype("timedelta64[us]")
+        name: (
+            day + (86_400e6 * waits.days_until(share, probability)).astype("timedelta64[us]")
         ).astype("datetime64[D]")
         for name, share in names.items()
     }
-
-
-def days_until(share: float, probability: Numbers, bundle: Bundle) -> Numbers:
-    """Return the days by which `share` of customers with this probability have ordered.
-
-    Of customers who order within the horizon h with probability p, 1 - (1 - p)^((d/h)^pace) order
-    within d days: a Weibull law through (h, p), its pace fitted to all customers together.
-    """
-    kept = np.clip(probability, 1e-9, 1 - 1e-9)
-    times = np.log(1 - share) / np.log(1 - kept)
-    days = bundle.manifest.horizon_days * times ** (1 / bundle.manifest.pace)
-    return np.asarray(np.minimum(days, FAR_DAYS))
 
 
 def _warn(days_since_order: Numbers) -> list[str]:

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy import optimize, special
 
-from contract.bundle import log_odds
-from contract.models import Model, Numbers
+from contract.models import Model, Numbers, log_odds
 from training.snapshots import Snapshots
 
 FEWEST = 50  # outcomes of either kind, below which two parameters are noise
@@ -29,15 +28,18 @@ def fit_slope(model: Model, snapshots: Snapshots) -> float:
     return float(optimize.minimize(loss, x0=np.array([1.0, 0.0]), method="BFGS").x[0])
 
 
-def fit_level(model: Model, slope: float, snapshots: Snapshots) -> float:
-    """Return the intercept with which the mean probability is the snapshot's base rate."""
-    base, beyond = _beyond(model, snapshots)
-    level = snapshots.outcome.mean()
+def fit_level(model: Model, slope: float, served: tuple[Snapshots, float]) -> float:
+    """Return the intercept with which the mean probability of these customers is that share."""
+    snapshots, share = served
+    base = float(log_odds(share))
+    beyond = model.margin(snapshots.columns, base) - base
+    if not len(beyond):
+        return 0.0
 
     def excess(intercept: float) -> float:
-        return float(special.expit(base + intercept + slope * beyond).mean() - level)
+        return float(special.expit(base + intercept + slope * beyond).mean() - share)
 
-    return float(optimize.brentq(excess, -20, 20)) if 0 < level < 1 else 0.0
+    return float(optimize.brentq(excess, -20, 20))
 
 
 def _beyond(model: Model, snapshots: Snapshots) -> tuple[Numbers, Numbers]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from contract.errors import HistoryError
 
 STEP_DAYS = 30
+FOLDS = 3
 MOST_MOMENTS = 24  # two years of monthly moments; older ones add little and cost as much
 
 
@@ -33,6 +34,16 @@ def split_stages(first: datetime, serve: datetime, horizon: int) -> Stages:
     closed = [m for m in closed if m >= first + span]
     train = tuple(m for m in closed if m + span <= last)
     return Stages(train=train, calibrate=last, closed=tuple(closed), serve=serve)
+
+
+def split_folds(stages: Stages, horizon: int) -> list[tuple[tuple[datetime, ...], datetime]]:
+    """Return for up to FOLDS validating moments the moments whose labels had closed by each.
+
+    All of them lie before the calibration snapshot, which tuning does not see. The latest is first.
+    """
+    span = timedelta(days=horizon)
+    folds = [(tuple(m for m in stages.train if m + span <= v), v) for v in stages.train]
+    return [(train, moment) for train, moment in folds if train][:FOLDS]
 
 
 def refuse_short(first: datetime, as_of: datetime, horizon: int) -> None:

@@ -1,45 +1,33 @@
 """Learn one target: cut at as_of, judge the recipe out of time, refit it, make the bundle."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from contract.bundle import Bundle
 from contract.errors import HistoryError
-from contract.manifest import Manifest, Priors
-from contract.models import Numbers
+from contract.manifest import BaseRate, Manifest, Priors
+from contract.models import list_once
 from contract.moments import EPOCH, as_micros, as_utc
 from contract.norms import Norms
+from contract.waits import Waits
 from features.dictionary import describe, fingerprint
 from features.history import History
 from features.leaks import refuse_leaks
 from features.norms import find_norms
-from training.calibration import fit_pace
-from training.evaluation import Estimate, evaluate
-from training.families import BASELINES, FAMILIES, list_inputs
+from features.timeline import DAY_US
+from training.families import Settings
 from training.folds import Stages, all_moments, find_report_moment, refuse_short, split_stages
-from training.recipe import Fitted, fit_recipe
-from training.snapshots import DAYS_UNTIL, Snapshots, observe_priors, take_snapshots
+from training.judging import Judged, judge, refit
+from training.pacing import fit_waits
+from training.recipe import Fitted
+from training.seasons import foretell_base_rate, observe_closed
+from training.snapshots import Snapshots, observe_priors, take_snapshots
 from training.targets import Target
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Every family and baseline on the one snapshot that none of them saw."""
-
-    stages: Stages
-    snapshot: Snapshots
-    probabilities: Mapping[str, Numbers]
-    metrics: Mapping[str, Mapping[str, Estimate]]
-
-    @property
-    def best(self) -> str:
-        """The family with the least log loss."""
-        return min(FAMILIES, key=lambda name: self.metrics[name]["log_loss"].value)
 
 
 @dataclass(frozen=True)
@@ -54,12 +42,16 @@ class Learned:
     digest: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How a target is to be learned: by the words of which moment, and by which tuned settings."""
+
+    words_as_of: datetime | None = None
+    tuned: Mapping[str, Settings] = field(default_factory=dict)
+
+
 def learn(
-    history: History,
-    target: Target,
-    as_of: datetime,
-    tell: Tell,
-    words_as_of: datetime | None = None,
+    history: History, target: Target, as_of: datetime, tell: Tell, asked: Asked = Asked()
 ) -> Learned:
     """Return the target learned from what happened before `as_of`, and nothing after.
 
@@ -68,70 +60,93 @@ def learn(
     """
     as_of = as_utc(as_of)
     seen = history.before(as_micros(as_of))
-    first = find_first_order(seen)
-    horizon = target.horizon_days
-    refuse_short(first, as_of, horizon)
-    report = split_stages(first, find_report_moment(as_of, horizon), horizon)
-    serve = split_stages(first, as_of, horizon)
+    report, serve = plan_stages(seen, target, as_of)
     moments = all_moments([report, serve])
     tell(f"{target.name}: features at {len(moments)} moments")
-    norms = find_norms(seen, moments, words_as_of or report.serve)
+    norms = find_norms(seen, moments, asked.words_as_of or report.serve)
     refuse_leaks(history, report.serve, norms[report.serve])
     snapshots = take_snapshots(seen, target, norms)
-    for stage in (report.train, [report.calibrate], [report.serve]):
-        _refuse_one_sided(snapshots.at(stage), target)
-    tell(f"{target.name}: judging {len(FAMILIES)} families beside {len(BASELINES)} baselines")
-    judged = judge(snapshots, report)
+    tell(f"{target.name}: judging families beside baselines")
+    rates = [foretell(seen, target, s.serve, norms) for s in (report, serve)]
+    judged = judge(snapshots, report, rates[0], asked.tuned)
     tell(f"{target.name}: refitting {judged.best} on {len(serve.closed)} moments")
-    priors = observe_priors(seen, target, serve.calibrate)
+    fitted = refit(snapshots, serve, rates[1], judged.plan)
     known = norms[as_of].model_copy(update={"products": seen.list_products()})
-    bundle = make_bundle(target, judged, (snapshots, serve), priors, known)
+    priors = observe_priors(seen, target, norms[serve.calibrate])
+    bundle = make_bundle(target, judged, (fitted, snapshots, serve), (priors, known))
     return Learned(target, as_of, judged, serve, bundle, snapshots.digest())
+
+
+def plan_stages(seen: History, target: Target, as_of: datetime) -> tuple[Stages, Stages]:
+    """Return the stages of the moment that is judged, and of `as_of` itself."""
+    first = find_first_order(seen)
+    horizon = target.over_days
+    refuse_short(first, as_of, horizon)
+    report = split_stages(first, find_report_moment(as_of, horizon), horizon)
+    return report, split_stages(first, as_of, horizon)
+
+
+def foretell(
+    seen: History, target: Target, serve: datetime, norms: Mapping[datetime, Norms]
+) -> BaseRate:
+    """Return the base rate foretold for the window from `serve` on."""
+    first_us = seen.find_first_order()
+    assert first_us is not None
+    closed = observe_closed(seen, target, serve, norms[serve])
+    return foretell_base_rate(closed, (as_micros(serve) - first_us) / DAY_US)
 
 
 def make_bundle(
     target: Target,
     judged: Judged,
-    seen: tuple[Snapshots, Stages],
-    priors: Priors,
-    norms: Norms,
+    refitted: tuple[Mapping[str, Fitted], Snapshots, Stages],
+    beside: tuple[Priors, Norms],
 ) -> Bundle:
-    """Return the bundle of the best family, refitted on every closed snapshot."""
-    snapshots, serve = seen
-    fitted = fit_recipe(FAMILIES[judged.best], snapshots, serve)
-    baseline = fit_recipe(BASELINES["days_since_order"], snapshots, serve)
-    inputs = list_inputs(fitted.model)
-    manifest = Manifest(
-        target=target.name,
-        meaning=target.meaning,
-        horizon_days=target.horizon_days,
-        family=judged.best,
-        as_of=serve.serve,
-        inputs=inputs,
-        eligible=target.eligible,
-        base_rate=fitted.base_rate,
-        calibration=fitted.calibration,
-        priors=priors,
-        percentiles=_find_percentiles(fitted.probability(snapshots.at([serve.serve]))),
-        pace=_find_pace(fitted, snapshots.at([serve.calibrate]), target.horizon_days),
-        metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
-        dictionary=fingerprint(inputs),
+    """Return the bundle of what is served, refitted on every closed snapshot."""
+    fitted, snapshots, serve = refitted
+    priors, norms = beside
+    best, plan = fitted[judged.best], judged.plan
+    inputs = list_once(best.model.inputs)
+    bundle = Bundle(
+        manifest=Manifest(
+            target=target.name,
+            meaning=target.meaning,
+            horizon_days=target.over_days,
+            rung=plan.step.rung,
+            family=judged.best,
+            as_of=serve.serve,
+            inputs=inputs,
+            eligible=target.eligible,
+            base_rate=best.base_rate,
+            calibration=best.calibration,
+            priors=priors,
+            percentiles=(),
+            rules=tuple(plan.rules),
+            metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
+            dictionary=fingerprint(inputs),
+        ),
+        model=best.model,
+        baseline=fitted["days_since_order"].fold(),
+        entries=describe(inputs),
+        norms=norms,
+        rules={segment: fitted[rule].fold() for segment, rule in plan.rules.items()},
     )
-    return Bundle(manifest, fitted.model, baseline.fold(), describe(inputs), norms)
+    return _add_spread(bundle, snapshots, serve)
 
 
-def judge(snapshots: Snapshots, stages: Stages) -> Judged:
-    """Return every family and baseline, fitted for the stages' serving moment and judged there."""
-    last = snapshots.at([stages.serve])
-    fits = {**FAMILIES, **BASELINES}
-    fitted = {name: fit_recipe(fit, snapshots, stages) for name, fit in fits.items()}
-    told = {name: f.probability(last) for name, f in fitted.items()}
-    return Judged(
-        stages=stages,
-        snapshot=last,
-        probabilities=told,
-        metrics={name: evaluate(last.outcome, p) for name, p in told.items()},
-    )
+def _add_spread(bundle: Bundle, snapshots: Snapshots, serve: Stages) -> Bundle:
+    """Return the bundle with how its probabilities spread, and how soon orders come."""
+    told = bundle.probability(snapshots.at([serve.serve]).columns)
+    percentiles = tuple(np.quantile(told, np.linspace(0, 1, 101)).tolist()) if len(told) else ()
+    facts = {"percentiles": percentiles, "waits": _find_waits(bundle, snapshots, serve)}
+    return replace(bundle, manifest=bundle.manifest.model_copy(update=facts))
+
+
+def _find_waits(bundle: Bundle, snapshots: Snapshots, serve: Stages) -> Waits | None:
+    if bundle.target != "next_purchase":
+        return None
+    closed = snapshots.at(serve.closed)
+    return fit_waits(closed, bundle.probability(closed.columns), serve.serve)
 
 
 def find_first_order(history: History) -> datetime:
@@ -142,23 +157,3 @@ def find_first_order(history: History) -> datetime:
             "There is no order before as_of.", "Check the dates of transactions, or --as-of."
         )
     return EPOCH + timedelta(microseconds=at_us)
-
-
-def _refuse_one_sided(snapshots: Snapshots, target: Target) -> None:
-    share = float(snapshots.outcome.mean()) if len(snapshots.rows) else 0.0
-    if not 0 < share < 1:
-        raise HistoryError(
-            f"{target.name} over {target.horizon_days} days came true for {share:.0%} of"
-            f" {len(snapshots.rows)} customers x moments; there is nothing to tell apart.",
-            "Give another --horizon, or more history.",
-        )
-
-
-def _find_percentiles(probability: Numbers) -> tuple[float, ...]:
-    return tuple(np.quantile(probability, np.linspace(0, 1, 101)).tolist())
-
-
-def _find_pace(fitted: Fitted, snapshots: Snapshots, horizon: int) -> float:
-    days_until = snapshots.rows[DAYS_UNTIL].to_numpy(np.float64)
-    probability = fitted.probability(snapshots)
-    return fit_pace(probability, days_until, horizon)

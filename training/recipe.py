@@ -1,14 +1,26 @@
 """How a model comes to be: train, calibrate on a later snapshot, refit on every closed one."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from contract.bundle import log_odds, logistic
-from contract.manifest import Calibration
-from contract.models import Logistic, Model, Numbers
+from contract.forms import Blend
+from contract.linear import Logistic
+from contract.manifest import BaseRate, Calibration
+from contract.models import Model, Numbers, log_odds, logistic
 from training.calibration import fit_level, fit_slope
-from training.families import Fit
+from training.families import Family, Settings
 from training.folds import Stages
+from training.ranks import place
 from training.snapshots import Snapshots
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A family fitted twice: on what closed before the calibration snapshot, and on all of it."""
+
+    early: Model
+    late: Model
 
 
 @dataclass(frozen=True)
@@ -17,13 +29,18 @@ class Fitted:
 
     model: Model
     calibration: Calibration
-    base_rate: float
+    base_rate: BaseRate
+
+    def margin(self, snapshots: Snapshots) -> Numbers:
+        """Return the calibrated log-odds of each row; outcomes are not read."""
+        base = log_odds(self.base_rate.share)
+        beyond = self.model.margin(snapshots.columns, base) - base
+        told: Numbers = base + self.calibration.intercept + self.calibration.slope * beyond
+        return told
 
     def probability(self, snapshots: Snapshots) -> Numbers:
-        """Return the calibrated probability of each row; the rows' own outcomes are not read."""
-        base = log_odds(self.base_rate)
-        beyond = self.model.margin(snapshots.columns, base) - base
-        return logistic(base + self.calibration.intercept + self.calibration.slope * beyond)
+        """Return the calibrated probability of each row."""
+        return logistic(self.margin(snapshots))
 
     def fold(self) -> Logistic:
         """Return a logistic model with its calibration folded into its coefficients."""
@@ -37,14 +54,33 @@ class Fitted:
         )
 
 
-def fit_recipe(fit: Fit, snapshots: Snapshots, stages: Stages) -> Fitted:
-    """Return the family fitted for answers at the stages' serving moment.
+def fit_pair(family: Family, settings: Settings, snapshots: Snapshots, stages: Stages) -> Pair:
+    """Return the family fitted for the stages, both at a time.
 
-    How far to trust it is learned by a model that never saw the calibration snapshot. The model
-    that answers is then refitted on all closed snapshots, and set to the last one's base rate.
+    Each fit has one thread: on a busy machine two of one fit wait for each other at every step.
     """
-    last = snapshots.at([stages.calibrate])
-    slope = fit_slope(fit(snapshots.at(stages.train)), last)
-    model = fit(snapshots.at(stages.closed))
-    calibration = Calibration(slope=slope, intercept=fit_level(model, slope, last))
-    return Fitted(model, calibration, float(last.base_rate[0]))
+    parts = [snapshots.at(stages.train), snapshots.at(stages.closed)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        early, late = pool.map(lambda part: family.fit(part, settings), parts)
+    return Pair(early, late)
+
+
+def blend(pairs: Mapping[str, Pair]) -> Pair:
+    """Return the mean of the pairs' log-odds, each counting alike."""
+    weights = (1 / len(pairs),) * len(pairs)
+    early, late = zip(*((p.early, p.late) for p in pairs.values()), strict=True)
+    return Pair(Blend(tuple(early), weights), Blend(tuple(late), weights))
+
+
+def calibrate(pair: Pair, snapshots: Snapshots, stages: Stages, base_rate: BaseRate) -> Fitted:
+    """Return the late model for the customers of the serving moment, whose outcomes are not read.
+
+    How far to trust it is learned by the early one on the calibration snapshot, which that never
+    saw. Its level is such that the mean probability of those served is the base rate foretold for
+    them; ranks are told among them too.
+    """
+    last, served = snapshots.at([stages.calibrate]), snapshots.at([stages.serve])
+    slope = fit_slope(place(pair.early, last), last)
+    model = place(pair.late, served)
+    level = fit_level(model, slope, (served, base_rate.share))
+    return Fitted(model, Calibration(slope=slope, intercept=level), base_rate)

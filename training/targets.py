@@ -1,18 +1,21 @@
-"""Who is eligible, what is foretold, and over what horizon; a target sees only `days_ahead`."""
+"""Who is eligible, what is foretold, and over what horizon; a target sees only what is ahead."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from contract.answers import ACTIVE_DAYS
 from contract.errors import HistoryError
-from contract.manifest import Eligible
+from contract.manifest import Eligible, Kind
+from features.dictionary import FEATURES
 from features.events import Events
-from features.sums import Array
+from features.sources import SOURCES
+from features.sums import Array, Numbers
 
-Definition = Callable[[Events], Array]
+Definition = Callable[..., Array]
 
 ACTIVE = Eligible(feature="days_since_order", at_most=ACTIVE_DAYS)
 HAS_ORDERED = Eligible(feature="days_since_order")
@@ -20,13 +23,32 @@ HAS_ORDERED = Eligible(feature="days_since_order")
 
 @dataclass(frozen=True)
 class Target:
-    """One question: of whom, over how many days, and what counts as yes."""
+    """One question: of whom, over how many days, and what counts as yes.
+
+    `reads` are what the definition names: kinds of event, of which it sees those ahead, and features
+    as of the moment. Without a horizon it is the shop's own gaps that give one: the days within
+    which `returns` of the customers who come back have done so.
+    """
 
     name: str
     meaning: str
-    horizon_days: int
     eligible: Eligible
     definition: Definition
+    reads: tuple[str, ...]
+    horizon_days: int | None = None
+    returns: float = 0.8
+    kind: Kind = "chance"
+
+    @property
+    def over_days(self) -> int:
+        """The horizon, once there is one."""
+        assert self.horizon_days is not None, "find_horizon gives a target its horizon"
+        return self.horizon_days
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that the definition names."""
+        return tuple(name for name in self.reads if name not in SOURCES)
 
     def over(self, horizon: int | None) -> "Target":
         """Return the target over another horizon, or itself if none is given."""
@@ -38,28 +60,48 @@ class Target:
 TARGETS: dict[str, Target] = {}
 
 
-def target(horizon: int, eligible: Eligible) -> Callable[[Definition], Definition]:
+def target(eligible: Eligible, **facts: Any) -> Callable[[Definition], Definition]:
     """Make a function a target: its name is the target's, its docstring what it means."""
 
     def declare(definition: Definition) -> Definition:
-        name = definition.__name__
-        meaning = inspect.getdoc(definition) or ""
-        TARGETS[name] = Target(name, meaning, horizon, eligible, definition)
+        name, meaning = definition.__name__, inspect.getdoc(definition) or ""
+        reads = tuple(inspect.signature(definition).parameters)
+        unknown = [r for r in reads if r not in SOURCES and r not in FEATURES]
+        if unknown or not meaning:
+            raise HistoryError(
+                f"The target {name} names {', '.join(unknown) or 'no meaning in a docstring'}.",
+                "Its parameters are kinds of event or features: docs/features.md lists them.",
+            )
+        TARGETS[name] = Target(name, meaning, eligible, definition, reads, **facts)
         return definition
 
     return declare
 
 
-@target(horizon=90, eligible=ACTIVE)
+@target(ACTIVE.model_copy(update={"others": "stage"}), returns=0.8)
 def churn(orders: Events) -> Array:
     """An active customer (ordered in the last 365 days) places no order within the horizon."""
     return np.asarray(orders.count() == 0)
 
 
-@target(horizon=30, eligible=HAS_ORDERED)
+@target(HAS_ORDERED, returns=0.5)
 def next_purchase(orders: Events) -> Array:
     """A customer who has ordered before places an order within the horizon."""
     return np.asarray(orders.count() > 0)
+
+
+CLEARLY = 1.25
+
+
+@target(ACTIVE, returns=0.8)
+def up_sell(orders: Events, expected_order_value: Numbers) -> Array:
+    """An active customer orders within the horizon, and spends at least a quarter more per order.
+
+    More than what the Gamma-Gamma model expects of them, which is their own mean drawn towards the
+    shop's: one large order in the past is chance for the most part, and its return to the mean is
+    no loss, nor is that of one small order a gain.
+    """
+    return np.asarray(orders.mean("amount") > CLEARLY * expected_order_value)
 
 
 def find_target(name: str, targets: Mapping[str, Target] = TARGETS) -> Target:

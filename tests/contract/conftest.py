@@ -7,9 +7,10 @@ import pytest
 import xgboost
 
 from contract.bundle import Bundle, save_bundle
-from contract.manifest import Calibration, Eligible, Manifest, Priors
-from contract.models import Boosted, Logistic
+from contract.linear import Logistic
+from contract.manifest import BaseRate, Calibration, Eligible, Manifest, Priors
 from contract.norms import Norms, Product, Repeating
+from contract.trees import Boosted
 
 INPUTS = ("days_since_order", "orders_365d")
 LINE = Logistic((("days_since_order",), INPUTS), (0.7, -0.3), 0.1, 1.0)
@@ -42,11 +43,10 @@ def make_bundle(model, **changes):
         as_of=datetime(2026, 6, 1, tzinfo=UTC),
         inputs=INPUTS,
         eligible=Eligible(feature="days_since_order", at_most=365.0),
-        base_rate=0.4,
+        base_rate=BaseRate(share=0.4, low=0.3, high=0.5),
         calibration=Calibration(slope=0.9, intercept=0.05),
         priors=Priors(lapsed=0.95, prospect=0.875),
         percentiles=tuple(np.linspace(0.0, 1.0, 101).tolist()),
-        pace=0.8,
         metrics={"auc": 0.75},
         dictionary="0" * 64,
     )

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from contract.answers import Answer, Churn, ModelUsed, NextPurchase, flat_schema, nest
+from contract.answers import Answer, Churn, ModelUsed, NextPurchase, UpSell, flat_schema, nest
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 CHURN = Churn(
@@ -27,6 +27,9 @@ NEXT = NextPurchase(
     earliest=date(2026, 12, 2),
     latest=date(2027, 1, 20),
 )
+UP_SELL = UpSell(
+    probability=0.07, percentile=44, horizon_days=90, baseline=0.09, rung="full_model"
+)
 FLAT = {
     "customer_id": "C-1",
     "as_of": AS_OF,
@@ -45,6 +48,11 @@ FLAT = {
     "expected_next_order_date": date(2026, 12, 14),
     "earliest_next_order_date": date(2026, 12, 2),
     "latest_next_order_date": date(2027, 1, 20),
+    "up_sell_probability": 0.07,
+    "up_sell_percentile": 44,
+    "up_sell_horizon_days": 90,
+    "up_sell_baseline": 0.09,
+    "up_sell_rung": "full_model",
     "warnings": "one,two",
     "model_versions": "churn:3,next_purchase:7",
 }
@@ -54,6 +62,7 @@ WHOLE = Answer(
     stage="active",
     churn=CHURN,
     next_purchase=NEXT,
+    up_sell=UP_SELL,
     warnings=("one", "two"),
 )
 
@@ -86,7 +95,7 @@ def test_a_flat_row_nests_into_the_answer_it_was_made_of():
 def test_every_number_of_an_answer_is_in_its_flat_row():
     flat = through_arrow(FLAT)
     told = nest(flat)
-    for part in (told.churn, told.next_purchase):
+    for part in (told.churn, told.next_purchase, told.up_sell):
         assert set(part.model_dump().values()) <= set(flat.values())
 
 

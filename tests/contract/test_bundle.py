@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def change(folder, **changes):
 
 
 def model_file(folder):
-    return next(n for n in ("trees.ubj", "logistic.json") if (folder / n).exists())
+    return next(n for n in ("model.ubj", "model.json") if (folder / n).exists())
 
 
 def list_files(folder):
@@ -73,8 +74,9 @@ def test_saving_twice_gives_the_same_hash(bundle, tmp_path):
 
 
 def test_a_bundle_holds_data_only(folder):
+    trees = ["model.ubj"] if model_file(folder) == "model.ubj" else []
     assert list_files(folder) == sorted(
-        [model_file(folder), "baseline.json", "dictionary.json", "norms.json", MANIFEST]
+        [*trees, "model.json", "baseline.json", "dictionary.json", "norms.json", MANIFEST]
     )
 
 
@@ -114,10 +116,22 @@ def test_a_pickle_in_place_of_a_file_is_refused_and_not_executed(folder, name, t
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.parametrize("content", [b"{}", b"[1]", b'{"terms": 1}', b"{"])
-def test_coefficients_of_another_form_are_refused(folder, content):
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"{}", "is of the form None"),
+        (b'{"form": "pickle"}', "is of the form 'pickle'; a bundle may hold logistic, boosted"),
+        (b"[1]", "holds no model"),
+        (b"{", "holds no model"),
+        (b'{"form": "logistic", "terms": 1}', "holds no logistic model"),
+        (b'{"form": "cells", "inputs": ["a"]}', "holds no cells model"),
+        (b'{"form": "blend", "members": ["baseline"], "weights": [1]}', "holds no blend model"),
+        (b'{"form": "repeating", "r": "x"}', "holds no repeating model"),
+    ],
+)
+def test_a_model_of_another_form_is_refused(folder, content, found):
     rewrite(folder, "baseline.json", content)
-    with pytest.raises(BundleError, match=r"baseline\.json holds no coefficients"):
+    with pytest.raises(BundleError, match=rf"baseline\.json {re.escape(found)}"):
         load_bundle(folder)
 
 
@@ -128,7 +142,7 @@ def test_coefficients_of_another_form_are_refused(folder, content):
 )
 def test_a_manifest_of_another_format_is_refused(folder, changes):
     change(folder, **changes)
-    with pytest.raises(BundleError, match=r"bundle holds no readable manifest\.json of format 2"):
+    with pytest.raises(BundleError, match=r"bundle holds no readable manifest\.json of format 3"):
         load_bundle(folder)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from contract.bundle import log_odds, logistic
-from contract.manifest import Calibration, Eligible
-from contract.models import Logistic
+from contract.linear import Logistic
+from contract.manifest import BaseRate, Calibration, Eligible
+from contract.models import log_odds, logistic
 
 NO_COLUMNS = {"days_since_order": np.array([10.0])}
 
@@ -17,9 +17,14 @@ class Beyond:
     """A model that says the same beyond every base rate."""
 
     margin_beyond: float
+    inputs = ("days_since_order", "orders_365d")
 
     def margin(self, columns, base):
         return np.full(len(columns["days_since_order"]), base + self.margin_beyond)
+
+
+def sure(share):
+    return BaseRate(share=share, low=share, high=share)
 
 
 def test_log_odds_and_their_probability_are_each_others_inverse():
@@ -34,20 +39,20 @@ def test_log_odds_of_never_and_always_stay_finite():
 
 
 def test_a_model_that_says_nothing_gives_the_base_rate(bundle_of):
-    plain = bundle_of(Beyond(0.0), base_rate=0.2, calibration=Calibration())
+    plain = bundle_of(Beyond(0.0), base_rate=sure(0.2), calibration=Calibration())
     assert plain.probability(NO_COLUMNS) == pytest.approx([0.2])
 
 
 def test_calibration_stretches_what_lies_beyond_the_base_rate(bundle_of):
     # Odds 1:4, times 4 by the model, the 4 made 2 by a slope of a half: 2:4, a third.
     fit = Calibration(slope=0.5, intercept=0.0)
-    stretched = bundle_of(Beyond(np.log(4)), base_rate=0.2, calibration=fit)
+    stretched = bundle_of(Beyond(np.log(4)), base_rate=sure(0.2), calibration=fit)
     assert stretched.probability(NO_COLUMNS) == pytest.approx([1 / 3])
 
 
 def test_an_intercept_shifts_every_odds_alike(bundle_of):
     fit = Calibration(slope=1.0, intercept=float(np.log(2)))
-    shifted = bundle_of(Beyond(0.0), base_rate=0.5, calibration=fit)
+    shifted = bundle_of(Beyond(0.0), base_rate=sure(0.5), calibration=fit)
     assert shifted.probability(NO_COLUMNS) == pytest.approx([2 / 3])
 
 

@@ -37,8 +37,9 @@ def test_equals_the_batch_to_the_bit(service: Service, tmp_path: Path) -> None:
     assert [r["customer_id"] for r in said["results"]] == [r["customer_id"] for r in shuffled]
     apart = [d for r in said["results"] if (d := differ(r, batch[r["customer_id"]]))]
     assert apart == []
-    rungs = {(r["stage"], r["churn"]["rung"]) for r in said["results"]}
+    rungs = {(r["stage"], r["next_purchase"]["rung"]) for r in said["results"]}
     assert rungs == {("active", "full_model"), ("lapsed", "prior"), ("prospect", "prior")}
+    assert {r["stage"] for r in said["results"] if "churn" in r} == {"active"}
     assert len({r["next_purchase"]["probability"] for r in said["results"]}) > 60
 
 
@@ -54,9 +55,9 @@ def test_no_orders_get_the_prior(service: Service) -> None:
     [result] = score(service, [{"customer_id": "new"}])["results"]
     assert result["record_id"] == "0"
     assert result["stage"] == "prospect"
-    assert result["churn"]["probability"] == PRIORS.prospect
-    assert result["churn"]["rung"] == "prior"
+    assert "churn" not in result
     assert result["next_purchase"]["probability"] == PRIORS.prospect
+    assert result["next_purchase"]["rung"] == "prior"
     assert result["warnings"] == ["no_order_before_as_of"]
 
 

@@ -2,19 +2,24 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xgboost
 
 from contract.bundle import Bundle, save_bundle
-from contract.manifest import Calibration, Eligible, Manifest, Priors
-from contract.models import Boosted, Logistic, Model
+from contract.linear import Logistic
+from contract.manifest import BaseRate, Calibration, Eligible, Manifest, Priors
+from contract.models import Model
 from contract.norms import Norms
+from contract.trees import Boosted
+from contract.waits import Waits
 from features.dictionary import describe, fingerprint
 
 TREE_INPUTS = ("days_since_order", "orders_365d", "spend_365d", "mean_gap", "visits_30d")
 LINE_INPUTS = ("days_since_order", "orders_90d")
 NORMS = Norms(as_of=datetime(2026, 6, 1, tzinfo=UTC))
+WAITS = Waits(edges=(0.5,), days=(15.0, 30.0, 365.0), clock=((0.6, 1.0, 4.0), (0.7, 1.0, 6.0)))
 PRIORS = Priors(lapsed=0.95, prospect=0.875)
 
 
@@ -40,6 +45,8 @@ def _grow_trees() -> Boosted:
 
 
 def _bundle(target: str, horizon: int, model: Model, inputs: tuple[str, ...]) -> Bundle:
+    churn = target == "churn"
+    others: Literal["prior", "stage"] = "stage" if churn else "prior"
     manifest = Manifest(
         target=target,
         meaning=f"What the test bundle says of {target}.",
@@ -47,12 +54,12 @@ def _bundle(target: str, horizon: int, model: Model, inputs: tuple[str, ...]) ->
         family="boosted" if isinstance(model, Boosted) else "logistic",
         as_of=datetime(2026, 6, 1, tzinfo=UTC),
         inputs=inputs,
-        eligible=Eligible(feature="days_since_order", at_most=365.0),
-        base_rate=0.4,
+        eligible=Eligible(feature="days_since_order", at_most=365.0, others=others),
+        base_rate=BaseRate(share=0.4, low=0.3, high=0.5),
         calibration=Calibration(slope=0.9, intercept=0.05),
         priors=PRIORS,
         percentiles=tuple(np.linspace(0.0, 1.0, 101).tolist()),
-        pace=0.8,
+        waits=None if churn else WAITS,
         metrics={"auc": 0.75, "brier": 0.18},
         dictionary=fingerprint(inputs),
     )

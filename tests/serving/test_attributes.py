@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.bundle import Bundle
-from contract.models import Logistic
+from contract.linear import Logistic
 from contract.norms import Norms
 from features.compute import compute
 from features.dictionary import describe, fingerprint

@@ -7,7 +7,8 @@ import pytest
 from contract.errors import BundleError
 from contract.moments import as_micros
 from features.told import Line, tell_history
-from serving.scorer import Scorer, days_until, find_stages
+from contract.waits import Waits
+from serving.scorer import Scorer, find_stages
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -21,18 +22,16 @@ def test_a_stage_is_told_by_the_days_since_the_last_order():
     assert list(find_stages(silence)) == ["active", "active", "lapsed", "prospect"]
 
 
-def test_half_of_those_with_an_even_chance_have_ordered_by_the_horizon(scorer):
-    bundle = change(scorer.bundles["next_purchase"], horizon_days=30, pace=0.8)
-    assert days_until(0.5, np.array([0.5]), bundle)[0] == pytest.approx(30)
-    # 1 - (1 - .75)^(d/30) = .5 where d is 15, at an even pace.
-    even = change(bundle, pace=1.0)
-    assert days_until(0.5, np.array([0.75]), even)[0] == pytest.approx(15)
-
-
-def test_dates_go_no_further_than_five_years(scorer):
-    bundle = scorer.bundles["next_purchase"]
-    assert days_until(0.9, np.array([0.0, 1.0]), bundle)[0] == 1825
-    assert days_until(0.9, np.array([0.0, 1.0]), bundle)[1] < 30
+def test_who_has_left_gets_a_stage_and_no_churn(scorer):
+    lines = [Line(0, as_micros(AS_OF - timedelta(days=400)), "A", 9.0)]
+    history = tell_history(["c", "d"], lines, [], [], [None, None], scorer.norms)
+    lapsed, prospect = scorer.score(history, AS_OF).to_pylist()
+    assert (lapsed["stage"], prospect["stage"]) == ("lapsed", "prospect")
+    for row in (lapsed, prospect):
+        assert {v for n, v in row.items() if n.startswith("churn_")} == {None}
+    assert lapsed["next_purchase_probability"] == 0.95
+    assert prospect["next_purchase_probability"] == 0.875
+    assert prospect["next_purchase_rung"] == "prior"
 
 
 def test_a_model_trained_on_features_that_mean_something_else_is_refused(scorer):
@@ -55,6 +54,8 @@ def test_each_model_goes_by_its_own_norms(scorer):
 
 def test_only_the_targets_asked_for_are_answered(scorer):
     history = tell_history(["c"], [], [], [], [None], scorer.norms)
+    (row,) = scorer.score(history, AS_OF, ["next_purchase"]).to_pylist()
+    assert row["next_purchase_probability"] is not None
+    assert row["churn_probability"] is None
     (row,) = scorer.score(history, AS_OF, ["churn"]).to_pylist()
-    assert row["churn_probability"] is not None
     assert row["next_purchase_probability"] is None

@@ -37,8 +37,9 @@ def buy(**fields: Any) -> dict[str, Any]:
 def test_long_gone_get_their_own_prior(scorer: Scorer) -> None:
     result: Any = ask(scorer, buy(ordered_at="2024-01-01T00:00:00Z")).results[0]
     assert result.stage == "lapsed"
-    assert result.churn.probability == PRIORS.lapsed
-    assert result.churn.rung == "prior"
+    assert result.churn is None
+    assert result.next_purchase.probability == PRIORS.lapsed
+    assert result.next_purchase.rung == "prior"
     assert result.warnings == ()
 
 

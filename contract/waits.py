@@ -1,0 +1,41 @@
+"""How soon the next order comes, from the chance that it comes within the horizon."""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from contract.models import Numbers
+
+FAR_DAYS = 1825.0  # a day further off than five years says no more than "not soon"
+
+
+class Waits(BaseModel):
+    """How the hazard of an order runs up in days, for customers grouped by their chance of one.
+
+    A customer with chance p of an order within the horizon has none within `days[j]` with chance
+    (1 - p) ** clock[g][j]; group g is the first whose edge lies above p, else the last. The clock
+    shows 1 at the horizon, and runs on beyond the last day as it did over the later half.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    edges: tuple[float, ...]
+    days: tuple[float, ...]
+    clock: tuple[tuple[float, ...], ...]
+
+    def days_until(self, share: float, chance: Numbers) -> Numbers:
+        """Return the days by which `share` of customers with this chance have ordered."""
+        kept = np.clip(chance, 1e-9, 1 - 1e-9)
+        wanted = np.log(1 - share) / np.log(1 - kept)
+        group = np.searchsorted(np.array(self.edges), kept, side="right")
+        told = np.empty(len(kept))
+        for number, clock in enumerate(self.clock):
+            own = group == number
+            told[own] = self._read(np.array(clock), wanted[own])
+        return np.minimum(told, FAR_DAYS)
+
+    def _read(self, clock: Numbers, wanted: Numbers) -> Numbers:
+        days, half = np.array(self.days), (len(self.days) - 1) // 2
+        pace = (clock[-1] - clock[half]) / (days[-1] - days[half])
+        beyond = (wanted - clock[-1]) / max(pace, 1e-9)
+        inside = np.interp(wanted, np.append(0, clock), np.append(0, days))
+        return np.asarray(np.where(wanted > clock[-1], days[-1] + beyond, inside))

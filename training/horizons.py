@@ -1,0 +1,114 @@
+"""How far ahead a shop can be asked: from the gaps between its customers' own orders."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from contract.errors import HistoryError
+from contract.models import Numbers, logistic
+from contract.moments import as_micros
+from contract.norms import Norms
+from features.history import History
+from features.sources import Shop
+from features.timeline import DAY_US
+from training.folds import count_days
+from training.seasons import SAMPLE, observe_closed
+from training.targets import Target
+
+ROUND = (7, 14, 30, 60, 90, 180, 365)  # days that people plan by
+RAREST, COMMONEST = 0.05, 0.95
+
+
+def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
+    """Return the target with a horizon: its own if it has one, else one that the shop's gaps give.
+
+    The one that the gaps give is the first round number of days within which so many of the
+    customers who come back have done so as the target says, or the nearest to it for which there is
+    history enough, and whose share of outcomes lies between 5 and 95 %. A horizon that was given
+    and whose share does not is refused.
+    """
+    norms = Norms(as_of=as_of)
+    if target.horizon_days is not None:
+        share = measure_share(history, target, norms)
+        if share is not None and not RAREST <= share <= COMMONEST:
+            _refuse(history, target, (share, norms))
+        return target
+    wanted = measure_return(history, as_of, target.returns)
+    for days in sort_near(wanted):
+        told = replace(target, horizon_days=days)
+        share = measure_share(history, told, norms)
+        if share is not None and RAREST <= share <= COMMONEST:
+            return told
+    raise HistoryError(
+        f"No horizon of {ROUND[0]} to {ROUND[-1]} days suits {target.name}: the history is too"
+        f" short, or fewer than {RAREST:.0%} or more than {COMMONEST:.0%} come true over each.",
+        "Give a longer history, or a --horizon.",
+    )
+
+
+def measure_return(history: History, as_of: datetime, share: float) -> float:
+    """Return the days within which that share of the customers who come back have done so.
+
+    The gaps that are still open at `as_of` count as far as they have come (Kaplan & Meier 1958);
+    without them the days would be too few. Customers who never come back cannot be told from those
+    who are not back yet, so shares are of all who were seen to come back within the history.
+    """
+    closed, still_open = measure_gaps(history, as_of)
+    if not len(closed):
+        return float(ROUND[-1])
+    days, survival = estimate_survival(closed, still_open)
+    back = (1 - survival) / (1 - survival[-1])
+    return float(days[np.argmax(back >= share)])
+
+
+def measure_gaps(history: History, as_of: datetime) -> tuple[Numbers, Numbers]:
+    """Return the days from each order to the customer's next, and from each last one to `as_of`."""
+    seen = history.sample(SAMPLE)
+    orders = Shop(seen).past("orders", as_micros(as_of))
+    day = -np.floor(orders.days_ago)
+    owner = orders.each(np.arange(len(seen)))
+    held = orders.days_ago > 0
+    day, owner = day[held], owner[held]
+    same = owner[1:] == owner[:-1]
+    gaps = np.diff(day)[same]
+    last = np.append(~same, True) if len(day) else np.zeros(0, dtype=bool)
+    return gaps[gaps > 0], -day[last]
+
+
+def estimate_survival(closed: Numbers, still_open: Numbers) -> tuple[Numbers, Numbers]:
+    """Return days, and the share of gaps longer than each of them, by Kaplan & Meier."""
+    days, came = np.unique(closed, return_counts=True)
+    ended = np.sort(np.concatenate([closed, still_open]))
+    at_risk = len(ended) - np.searchsorted(ended, days, side="left")
+    return days, np.cumprod(1 - came / at_risk)
+
+
+def measure_share(history: History, target: Target, norms: Norms) -> float | None:
+    """Return the share of outcomes in the last closed window, or None where history is too short."""
+    first_us = history.find_first_order()
+    days = 0.0 if first_us is None else (as_micros(norms.as_of) - first_us) / DAY_US
+    if days < count_days(target.over_days):
+        return None
+    closed = observe_closed(history, target, norms.as_of, norms)
+    return float(logistic(closed.level[-1:])[0]) if len(closed.level) else None
+
+
+def sort_near(wanted: float) -> Iterator[int]:
+    """Yield the round horizons: the first that is long enough, then the nearest to it."""
+    start = next((n for n, days in enumerate(ROUND) if days >= wanted), len(ROUND) - 1)
+    yield from sorted(ROUND, key=lambda days: (abs(ROUND.index(days) - start), days > ROUND[start]))
+
+
+def _refuse(history: History, target: Target, found: tuple[float, Norms]) -> None:
+    share, norms = found
+    shares = {
+        days: measure_share(history, replace(target, horizon_days=days), norms) for days in ROUND
+    }
+    fitting = [f"{d} ({s:.0%})" for d, s in shares.items() if s and RAREST <= s <= COMMONEST]
+    raise HistoryError(
+        f"{target.name} over {target.horizon_days} days came true for {share:.1%} in the last"
+        f" closed window; below {RAREST:.0%} or above {COMMONEST:.0%} there is little to tell apart.",
+        f"Give another --horizon: {', '.join(fitting) or 'none of the usual ones does better'}.",
+    )

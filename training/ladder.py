@@ -1,0 +1,43 @@
+"""The ladder that small shops go down: with fewer customers, a model that asks less of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contract.manifest import Rung
+from training.snapshots import Snapshots
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rung: how many customers it takes, how many outcomes of either kind, and who may answer.
+
+    The first of `families` answers unless another is clearly better.
+    """
+
+    rung: Rung
+    customers: int
+    outcomes: int
+    families: tuple[str, ...]
+
+
+LADDER = (
+    Step("full_model", 500, 100,
+         ("blend", "xgboost", "hist_gradient_boosting", "logistic", "probability")),
+    Step("probability_model", 50, 20, ("probability", "logistic")),
+    Step("rfm_rule", 20, 5, ("rfm_rule",)),
+    Step("prior", 0, 0, ("prior",)),
+)  # fmt: skip
+
+
+def find_rung(parts: Sequence[Snapshots]) -> Step:
+    """Return the highest rung for which each snapshot has the customers and the outcomes."""
+    customers = min(len(part.rows) for part in parts)
+    outcomes = min(_count_rarer(part) for part in parts)
+    return next(s for s in LADDER if customers >= s.customers and outcomes >= s.outcomes)
+
+
+def _count_rarer(snapshots: Snapshots) -> int:
+    came = int(np.count_nonzero(snapshots.outcome))
+    return min(came, len(snapshots.rows) - came)

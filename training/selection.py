@@ -1,0 +1,62 @@
+"""Which family answers, and where a rule answers in its place: told by the calibration snapshot."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import optimize
+
+from contract.models import Model, Numbers, log_odds
+from contract.segments import SEGMENTS, find_segments
+from training.ranks import place
+from training.recipe import Pair
+from training.snapshots import Snapshots
+
+CLEARLY = 1.0  # standard errors by which another family must be better than the usual one
+SURELY = 1.96  # and a rule than the model, in a segment of
+FEWEST = 100  # customers at least
+
+RULES = ("days_since_order", "order_count")
+
+
+def choose_family(usual: Sequence[str], pairs: Mapping[str, Pair], last: Snapshots) -> str:
+    """Return the first of `usual`, or the best other one if that is clearly better.
+
+    Each is judged as it was before the calibration snapshot, by its log loss there with the level
+    set right: how high the season is says nothing of a family.
+    """
+    losses = {name: measure_losses(pairs[name].early, last) for name in usual}
+    best = min(usual, key=lambda name: losses[name].mean())
+    gain = losses[usual[0]] - losses[best]
+    error = float(np.std(gain)) / np.sqrt(max(len(gain), 1))
+    return best if gain.mean() > CLEARLY * error else usual[0]
+
+
+def choose_rules(model: Model, pairs: Mapping[str, Pair], last: Snapshots) -> dict[str, str]:
+    """Return the segments in which a rule is truer than the model, and the rule of each."""
+    segments = find_segments(last.columns)
+    losses = {name: measure_losses(pairs[name].early, last) for name in RULES}
+    own = measure_losses(model, last)
+    chosen = {}
+    for number, name in enumerate(SEGMENTS):
+        inside = segments == number
+        if np.count_nonzero(inside) < FEWEST:
+            continue
+        rule = min(RULES, key=lambda r: losses[r][inside].mean())
+        gain = (own - losses[rule])[inside]
+        if gain.mean() > SURELY * np.std(gain) / np.sqrt(len(gain)):
+            chosen[name] = rule
+    return chosen
+
+
+def measure_losses(model: Model, last: Snapshots) -> Numbers:
+    """Return each row's log loss, slope and level being the best for the whole snapshot."""
+    base = float(log_odds(last.outcome.mean()))
+    beyond = place(model, last).margin(last.columns, base) - base
+    outcome = last.outcome
+
+    def tell(fit: Numbers) -> Numbers:
+        margin = base + fit[1] + fit[0] * beyond
+        return np.asarray(np.logaddexp(0, margin) - outcome * margin)
+
+    best = optimize.minimize(lambda fit: tell(fit).mean(), np.array([1.0, 0.0]), method="BFGS")
+    return tell(best.x)
