@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from contract.models import Numbers
-from training.evaluation import BINS, Ranking
+from training.evaluation import BINS
+from training.ordering import Binned, Ranking, bin_finely
 
 Probabilities = Mapping[str, Numbers]
 
@@ -42,14 +43,13 @@ def trace_gains(ranking: Ranking) -> tuple[Numbers, Numbers]:
 
 def trace_reliability(ranking: Ranking) -> tuple[Numbers, Numbers]:
     """Return mean probability and share of outcomes in bins of equal mass."""
-    bins = np.array_split(ranking.order[::-1], min(BINS, len(ranking.order)))
-    told = np.array([ranking.probability[b].mean() for b in bins])
-    return told, np.array([ranking.outcome[b].mean() for b in bins])
+    binned = Binned(ranking, ranking.bin(BINS))
+    return binned.told, binned.counts[0][0] / binned.sizes
 
 
 def _cumulate(ranking: Ranking) -> tuple[Numbers, Numbers]:
-    came, others = ranking.split(np.ones((1, len(ranking.outcome))))
-    return np.r_[0, np.cumsum(came[0])], np.r_[0, np.cumsum(others[0])]
+    (came,), (others,) = bin_finely(ranking).counts
+    return np.r_[0, np.cumsum(came)], np.r_[0, np.cumsum(others)]
 
 
 def _draw(
