@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from contract.errors import HistoryError
 from contract.models import Numbers
 
 RESAMPLES = 500
@@ -110,6 +111,14 @@ def estimate_ratios(ratios: Mapping[str, tuple[Numbers, Numbers]]) -> dict[str, 
         return {n: sums[:, 2 * i] / sums[:, 2 * i + 1] for i, n in enumerate(ratios)}
 
     return estimate_figures(divide(add_up(table)), map(divide, draw_sums(table)))
+
+
+def take_only(found: Mapping[str, Estimate], nothing: str) -> Estimate:
+    """Return the one figure there is; `nothing` says what is missing where there is none."""
+    if not found:
+        raise HistoryError(nothing, "Judge a moment, or customers, where there is some.")
+    (figure,) = found.values()
+    return figure
 
 
 def as_numbers(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

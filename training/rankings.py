@@ -25,6 +25,7 @@ from training.estimates import (
     draw_sums,
     estimate_figures,
     estimate_ratios,
+    take_only,
 )
 from training.ordering import Places
 
@@ -67,7 +68,8 @@ def compare_rankings(
     """Return how much more NDCG at 5 ours has than theirs, on the same resampled customers."""
     sides = [_Lists.of(shown, purchases, scope) for shown in (ours, theirs)]
     gain = sides[0].find_ndcg(MOST) - sides[1].find_ndcg(MOST)
-    return estimate_ratios({"gain": (gain, sides[0].buys)})["gain"]
+    found = estimate_ratios({"gain": (gain, sides[0].buys)})
+    return take_only(found, f"Nobody bought a category of the kind {scope!r}.")
 
 
 def trace_recall(shown: Numbers, purchases: Purchases, scope: str = "all") -> Numbers:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from contract.errors import HistoryError
 from training.rankings import (
     NOT_SHOWN,
     Purchases,
@@ -120,6 +121,8 @@ def test_where_nobody_bought_only_what_was_shown_is_told():
     nothing = Purchases(np.zeros_like(BOUGHT), REPEAT)
     found = evaluate_ranking(SHOWN, nothing)["all"]
     assert set(found) == {"buyer_share", "catalogue_coverage"}
+    with pytest.raises(HistoryError, match="Nobody bought"):
+        compare_rankings(nothing, SHOWN, SHOWN)
 
 
 def test_a_better_ranking_gains_and_the_interval_says_so():
