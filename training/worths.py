@@ -1,16 +1,14 @@
 """How good foretold worths of customers are: whom they rank high, and how much they add up to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import stats
 
 from contract.models import Numbers
 from training.estimates import (
     Estimate,
     Figures,
-    Table,
     add_up,
     draw_sums,
     estimate_figures,
@@ -19,7 +17,8 @@ from training.estimates import (
     take_only,
 )
 from training.evaluation import find_captured
-from training.ordering import RANKS, Places, Ranking
+from training.ginis import Curves
+from training.ordering import Ranking
 
 DECILES = 10
 STEPS = 50  # bins of rank, on either side, over which the interval of Spearman's rho is drawn
@@ -52,11 +51,11 @@ def compare_worths(observed: Numbers, ours: Numbers, theirs: Numbers) -> Estimat
     """Return how much more normalised Gini ours has than theirs, on the same resamples."""
 
     @np.errstate(invalid="ignore", divide="ignore")
-    def gain(curves: "_Curves", sums: Numbers) -> Figures:
+    def gain(curves: Curves, sums: Numbers) -> Figures:
         first, second, best = curves.find_ginis(sums)
         return {"gain": (first - second) / best}
 
-    fine, coarse = _Curves.both(observed, [ours, theirs, observed])
+    fine, coarse = Curves.both(observed, [ours, theirs, observed])
     found = estimate_figures(
         gain(fine, add_up(fine.table)),
         (gain(coarse, sums) for sums in draw_sums(coarse.table)),
@@ -97,51 +96,8 @@ def cover_range(observed: Numbers, low: Numbers, high: Numbers) -> dict[str, Est
     )
 
 
-@dataclass(frozen=True)
-class _Curves:
-    """Observed worth along one or more orders of the customers, in bins of rank from the top."""
-
-    observed: Numbers
-    cells: Sequence[Places]
-
-    @classmethod
-    def both(cls, observed: Numbers, orders: Sequence[Numbers]) -> tuple["_Curves", "_Curves"]:
-        """Return the curves with every customer told apart, and with `RANKS` bins."""
-        ranked = [Ranking(observed, order) for order in orders]
-        fine, coarse = ([r.bin(most) for r in ranked] for most in (len(observed), RANKS))
-        return cls(observed, fine), cls(observed, coarse)
-
-    @property
-    def table(self) -> Table:
-        """Customers x bins, for each order: worth, and customers."""
-        parts = [
-            mark(cell, int(cell.max()) + 1, amount)
-            for cell in self.cells
-            for amount in (self.observed, None)
-        ]
-        return sparse.hstack(parts, format="csr")
-
-    def part(self, sums: Numbers) -> list[tuple[Numbers, Numbers]]:
-        """Return worth and customers in each bin, for each order: resamples x bins."""
-        widths = [int(cell.max()) + 1 for cell in self.cells]
-        ends = np.cumsum(np.repeat(widths, 2))[:-1]
-        parts = np.split(sums, ends, axis=1)
-        return list(zip(parts[::2], parts[1::2], strict=True))
-
-    def find_ginis(self, sums: Numbers) -> list[Numbers]:
-        return [_find_gini(worth, customers) for worth, customers in self.part(sums)]
-
-
-def _find_gini(worth: Numbers, customers: Numbers) -> Numbers:
-    """Return the area between the curve of captured worth and the diagonal; bins are ties."""
-    held = np.cumsum(worth, axis=1)
-    under = ((held - worth / 2) * customers).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(under / (held[:, -1] * customers.sum(axis=1)) - 0.5)
-
-
 def _judge_order(observed: Numbers, predicted: Numbers) -> dict[str, Estimate]:
-    fine, coarse = _Curves.both(observed, [predicted, observed])
+    fine, coarse = Curves.both(observed, [predicted, observed])
     return estimate_figures(
         _measure_order(fine, add_up(fine.table)),
         (_measure_order(coarse, sums) for sums in draw_sums(coarse.table)),
@@ -150,7 +106,7 @@ def _judge_order(observed: Numbers, predicted: Numbers) -> dict[str, Estimate]:
 
 
 @np.errstate(invalid="ignore", divide="ignore")
-def _measure_order(curves: _Curves, sums: Numbers) -> Figures:
+def _measure_order(curves: Curves, sums: Numbers) -> Figures:
     foretold, best = curves.find_ginis(sums)
     return {
         "normalised_gini": foretold / best,
