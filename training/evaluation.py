@@ -156,14 +156,14 @@ def _find_calibration_errors(binned: Binned, counts: Counts) -> tuple[Numbers, N
 
 
 def _merge(counts: Counts, binned: Binned) -> tuple[Numbers, Numbers, Numbers]:
-    starts = find_starts(gather(binned.sizes, BINS))
+    starts = _find_starts(gather(binned.sizes, BINS))
     came, others = counts
     told = (came + others) * binned.told
     merged = [np.add.reduceat(column, starts, axis=1) for column in (came, others, told)]
     return merged[0], merged[1], merged[2]
 
 
-def find_starts(bins: Places) -> Places:
+def _find_starts(bins: Places) -> Places:
     """Return where each bin starts among stretches that are in order."""
     return np.flatnonzero(np.r_[True, np.diff(bins) > 0])
 
