@@ -20,11 +20,11 @@ from contract.tables import find_tables
 from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
-from training.evaluation import Ranking
 from training.families import fit_boosted
 from training.figures import trace_roc
 from training.folds import Stages, all_moments, split_stages
 from training.learn import find_first_order
+from training.ordering import Ranking
 from training.recipe import fit_recipe
 from training.snapshots import Snapshots, take_snapshots
 from training.targets import TARGETS

@@ -17,11 +17,11 @@ from features.gather import read_history
 from features.norms import find_norms
 from training import families
 from training.calibration import fit_level, fit_slope
-from training.evaluation import Ranking
 from training.families import fit_boosted
 from training.figures import trace_roc
 from training.folds import Stages, all_moments, split_stages
 from training.learn import find_first_order
+from training.ordering import Ranking
 from training.recipe import Fitted, fit_recipe
 from training.snapshots import Snapshots, take_snapshots
 from training.targets import TARGETS

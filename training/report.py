@@ -1,10 +1,13 @@
 """The report of one target, for machines and for people; docs/report.md says what it means."""
 
+from dataclasses import asdict
 from typing import Any
 
-from training.evaluation import as_numbers, compare
+from training.estimates import as_numbers
+from training.evaluation import compare
 from training.families import BASELINES, FAMILIES
 from training.folds import Stages
+from training.grades import grade_probabilities
 from training.learn import Learned
 
 
@@ -13,6 +16,8 @@ def write_report(learned: Learned) -> dict[str, Any]:
     judged, target = learned.judged, learned.target
     outcome, best = judged.snapshot.outcome, judged.best
     ours = judged.probabilities[best]
+    gains = {n: compare(outcome, ours, judged.probabilities[n]) for n in BASELINES}
+    baselines = {n: judged.metrics[n] for n in BASELINES}
     return {
         "target": target.name,
         "meaning": target.meaning,
@@ -22,9 +27,8 @@ def write_report(learned: Learned) -> dict[str, Any]:
         "judged": {**_tell_stages(judged.stages), "customers": len(outcome)},
         "families": {n: as_numbers(judged.metrics[n]) for n in FAMILIES},
         "baselines": {n: as_numbers(judged.metrics[n]) for n in BASELINES},
-        "log_loss_gain": as_numbers(
-            {n: compare(outcome, ours, judged.probabilities[n]) for n in BASELINES}
-        ),
+        "log_loss_gain": as_numbers(gains),
+        "grade": asdict(grade_probabilities(judged.metrics[best], baselines, gains)),
         "registered": {
             **_tell_stages(learned.refitted),
             "family": best,

@@ -40,6 +40,16 @@ def test_every_family_and_baseline_has_every_figure_with_its_interval(learned_ch
         assert all(m["low"] <= m["high"] for m in metrics.values())
 
 
+def test_the_report_grades_the_best_family_and_says_why(learned_churn):
+    grade = write_report(learned_churn)["grade"]
+    assert grade["letter"] in "ABC"
+    gains = [r for r in grade["reasons"] if "in log loss over" in r and r.startswith("A")]
+    assert len(gains) == len(BASELINES)
+    assert len(grade["reasons"]) == len(BASELINES) + 3 + (grade["letter"] != "A") * (
+        len(BASELINES) + 1
+    )
+
+
 def test_the_best_family_has_the_least_log_loss(learned_churn):
     losses = {n: learned_churn.judged.metrics[n]["log_loss"].value for n in FAMILIES}
     assert learned_churn.judged.best == min(losses, key=losses.__getitem__)

@@ -1,0 +1,65 @@
+"""Where, among kinds of customers, a model is worth having, and where a plain rule does better."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.models import Numbers
+from training.estimates import Estimate, estimate_ratios
+from training.evaluation import compare, find_losses
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The figures of one kind of customers."""
+
+    customers: int
+    mean_predicted: Estimate
+    mean_observed: Estimate
+    log_loss: Estimate
+    best_baseline: str  # the one with the least log loss here
+    gain: Estimate  # how much less log loss the model has than it
+
+    @property
+    def rule_wins(self) -> bool:
+        """Whether the baseline has less log loss, with the whole interval."""
+        return self.gain.high < 0
+
+
+def evaluate_segments(
+    outcome: Numbers,
+    probability: Numbers,
+    baselines: Mapping[str, Numbers],
+    segment: NDArray,
+) -> dict[str, Segment]:
+    """Return the figures of each segment, by name; `segment` names that of each customer.
+
+    The best baseline is picked on the same customers it is compared on, which favours it.
+    """
+    return {
+        str(name): _judge(outcome[within], probability[within], _cut(baselines, within))
+        for name in np.unique(segment)
+        if (within := segment == name).any()
+    }
+
+
+def _cut(baselines: Mapping[str, Numbers], within: NDArray[np.bool_]) -> dict[str, Numbers]:
+    return {name: told[within] for name, told in baselines.items()}
+
+
+def _judge(outcome: Numbers, probability: Numbers, baselines: Mapping[str, Numbers]) -> Segment:
+    best = min(baselines, key=lambda name: find_losses(outcome, baselines[name]).mean())
+    everyone = np.ones_like(outcome)
+    figures = {
+        "mean_predicted": (probability, everyone),
+        "mean_observed": (outcome, everyone),
+        "log_loss": (find_losses(outcome, probability), everyone),
+    }
+    return Segment(
+        customers=len(outcome),
+        best_baseline=best,
+        gain=compare(outcome, probability, baselines[best]),
+        **estimate_ratios(figures),
+    )
