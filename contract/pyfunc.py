@@ -62,7 +62,7 @@ class Predictor:
             raise BundleError(
                 f"The model of {self.bundle.target} reads features that the frame lacks:"
                 f" {', '.join(lacking[:NAMED])}{more}.",
-                "Compute them: patron features, or features.compute; a null is given as NaN.",
+                "Compute them by the bundle's norms (docs/models.md); a null is NaN.",
             )
         return {
             name: frame[name].to_numpy(np.float64, na_value=np.nan) for name in self.bundle.reads

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sql
 
 from contract.norms import Norms
+from contract.settings import Settings
 from contract.tables import Layout, Tables
 from features.compute import compute
 from features.dictionary import FEATURES
@@ -125,19 +126,20 @@ def spark() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """A home with MLflow's database in it, empty: made once, as it takes seconds, then copied."""
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """A home with MLflow's database in it, empty: made once, as it takes seconds, then copied.
+
+    MLflow leaves the address it was told last in the environment, so that ours is always given.
+    """
     from contract.registry import open_registry
-    from contract.settings import Settings
 
-    made = tmp_path_factory.mktemp("mlflow")
-    open_registry(Settings(home=made))
+    made = Settings(home=tmp_path_factory.mktemp("mlflow"), MLFLOW_TRACKING_URI="")
+    open_registry(made)
 
-    def copy() -> Path:
-        home = tmp_path_factory.mktemp("home")
-        (home / "mlruns").mkdir()
-        shutil.copy(made / "mlruns" / "mlflow.db", home / "mlruns" / "mlflow.db")
-        return home
+    def copy(home: Path | None = None, uri: str = "") -> Settings:
+        home = home or tmp_path_factory.mktemp("home")
+        shutil.copytree(made.mlruns, home / "mlruns")
+        return Settings(home=home, MLFLOW_TRACKING_URI=uri)
 
     return copy
 

@@ -70,8 +70,8 @@ def _draw_swarms(file: Path, names: list[str], told: tuple[Numbers, Numbers]) ->
     from matplotlib.lines import Line2D
 
     figure, plot = _open(names)
-    colours = LinearSegmentedColormap.from_list("value", [LOW, "#b9a3c9", HIGH])
-    colours.set_bad(MISSING)
+    ramp = LinearSegmentedColormap.from_list("value", [LOW, "#b9a3c9", HIGH])
+    colours = ramp.with_extremes(bad=MISSING)
     for place, (effect, value) in enumerate(zip(told[0].T, told[1].T, strict=True)):
         plot.scatter(effect, place + _spread(effect), c=_rank(value), cmap=colours,
                      vmin=0, vmax=1, s=6, linewidths=0, plotnonfinite=True)  # fmt: skip

@@ -79,6 +79,7 @@ def _list_params(learned: Learned) -> dict[str, Any]:
         "horizon_days": learned.target.horizon_days,
         "as_of": f"{learned.as_of:%Y-%m-%d}",
         "family": learned.judged.best,
+        "judged_moment": f"{learned.judged.stages.serve:%Y-%m-%d}",
         "train_moments": len(learned.judged.stages.train),
         "refit_moments": len(learned.refitted.closed),
         "xgboost.steps": STEPS,

@@ -114,7 +114,12 @@ def test_a_term_lasts_until_the_next_begins():
 def test_a_champion_that_somebody_else_set_is_told_apart():
     *_, recorded, other = tell_terms("churn", [entry("1")], "7")
     assert (recorded.version, recorded.serves) == ("1", False)
-    assert (other.version, other.how, other.since, other.serves) == ("7", "set_by_others", None, True)
+    assert (other.version, other.how, other.since, other.serves) == (
+        "7",
+        "set_by_others",
+        None,
+        True,
+    )
     assert [t.serves for t in tell_terms("churn", [entry("1")], None)] == [False]
 
 

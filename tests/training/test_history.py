@@ -8,17 +8,13 @@ import pytest
 from contract.errors import RegistryError
 from contract.journal import Decision
 from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, open_registry
-from contract.settings import Settings
 from tests.training.versions import make_bundle, register
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def books(request, new_home):
-    if request.param == "sqlite":
-        settings = Settings(home=new_home())
-    else:
-        uri = request.getfixturevalue("scratch_database")
-        settings = Settings(home=new_home(), MLFLOW_TRACKING_URI=uri)
+    on_postgres = request.param == "postgresql"
+    settings = new_home(uri=request.getfixturevalue("scratch_database") if on_postgres else "")
     registry = open_registry(settings)
     assert settings.tracking_uri.partition(":")[0].partition("+")[0] == request.param
     return settings, registry
@@ -80,7 +76,12 @@ def test_an_alias_set_by_hand_is_told_apart(books, bundles):
     number = register(bundles["churn"], settings, registry).number
     registry.client.set_registered_model_alias("patron-churn", CHAMPION, number)
     *_, last = registry.history("churn")
-    assert (last.version, last.how, last.since, last.serves) == (number, "set_by_others", None, True)
+    assert (last.version, last.how, last.since, last.serves) == (
+        number,
+        "set_by_others",
+        None,
+        True,
+    )
 
 
 def test_a_version_that_is_gone_is_not_gone_back_to(books, bundles):
