@@ -94,6 +94,15 @@ def read_words() -> argparse.ArgumentParser:
 
     promote = add("promote", promote_targets, "Make challengers champions.")
     promote.add_argument("--target", action="append", help="default: every challenger")
+    promote.add_argument("--reason", default="", help="why, for patron history")
+
+    rollback = add("rollback", roll_back, "Make the version before the champion champion again.")
+    rollback.add_argument("--target", help="default: the only one that can go back")
+    rollback.add_argument("--reason", default="", help="why, for patron history")
+
+    told = add("history", tell_history, "Say which version was champion when, and why.")
+    told.add_argument("--target", action="append", help="default: every target registered")
+    told.add_argument("--json", action="store_true", help="print JSON")
 
     score = add("score", score_tables, "Write a row of answers per customer.", tables=True)
     score.add_argument("--as-of", required=True, help="the moment to answer for")
@@ -208,11 +217,48 @@ def promote_targets(arguments: Arguments, settings: Settings) -> int:
         registry = open_registry(settings)
         targets = arguments.target or registry.list_targets(CHALLENGER)
         tell("promoting")
-        versions = [registry.promote(target) for target in targets]
+        versions = [registry.promote(target, arguments.reason) for target in targets]
     if not versions:
         raise PatronError("There is no challenger to promote.", "Run patron train first.")
     for version in versions:
         print(f"patron-{version.target} version {version.number} is champion.")
+    return OK
+
+
+def roll_back(arguments: Arguments, settings: Settings) -> int:
+    """Make the version before the champion champion again."""
+    from contract.registry import PREVIOUS, open_registry
+
+    with show_steps(2) as tell:
+        tell("opening MLflow")
+        registry = open_registry(settings)
+        targets = [arguments.target] if arguments.target else registry.list_targets(PREVIOUS)
+        if len(targets) != 1:
+            found = f"Several can go back: {', '.join(targets)}." if targets else ""
+            to_do = "Name one: --target." if targets else "See patron history."
+            raise PatronError(found or "No target has a version to go back to.", to_do)
+        tell("rolling back")
+        version = registry.rollback(targets[0], arguments.reason)
+    print(f"patron-{version.target} version {version.number} is champion again.")
+    return OK
+
+
+def tell_history(arguments: Arguments, settings: Settings) -> int:
+    """Print which version of each target was champion from when to when and why."""
+    from contract import journal
+    from contract.registry import open_registry
+
+    with show_steps(1) as tell:
+        tell("opening MLflow")
+        registry = open_registry(settings)
+        targets = arguments.target or registry.list_targets()
+        if not targets:
+            raise PatronError("No model is registered.", "Run patron train first.")
+        terms = {target: registry.history(target) for target in targets}
+    if arguments.json:
+        print(json.dumps({t: journal.as_json(of) for t, of in terms.items()}, indent=1))
+    else:
+        print("\n\n".join(f"{t}\n{journal.tell_history(of)}" for t, of in terms.items()))
     return OK
 
 

@@ -33,6 +33,7 @@ class Bundle:
     entries: Sequence[dict[str, str]]
     norms: Norms
     rules: Mapping[str, Model] = field(default_factory=dict)
+    parts: Mapping[str, Model] = field(default_factory=dict)
     sha256: str = ""
     version: str = ""
 
@@ -44,7 +45,7 @@ class Bundle:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Every feature needed to answer: the models', and whom they speak of."""
-        models = [self.model, self.baseline, *self.rules.values()]
+        models = [self.model, self.baseline, *self.rules.values(), *self.parts.values()]
         named = [name for model in models for name in model.inputs]
         whom = [self.manifest.eligible.feature, *(SEGMENT_INPUTS if self.rules else ())]
         return list_once([*self.manifest.inputs, *named, *whom])
@@ -76,7 +77,9 @@ class Bundle:
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """Write the bundle into the folder and return it with its sha256."""
     folder.mkdir(parents=True, exist_ok=True)
-    models = {MODEL: bundle.model, BASELINE: bundle.baseline, **_name_rules(bundle.rules)}
+    models = {MODEL: bundle.model, BASELINE: bundle.baseline}
+    models |= {f"rule-{name}": rule for name, rule in bundle.rules.items()}
+    models |= {f"part-{name}": part for name, part in bundle.parts.items()}
     names = [name for stem, model in models.items() for name in model.save(folder, stem)]
     names.append("dictionary.json")
     _write_json(folder / "dictionary.json", list(bundle.entries))
@@ -109,6 +112,7 @@ def load_bundle(folder: Path, version: str = "") -> Bundle:
         entries=_read_entries(folder / "dictionary.json"),
         norms=_read_norms(folder / "norms.json"),
         rules={name: load_model(folder, f"rule-{name}") for name in manifest.rules},
+        parts={name: load_model(folder, f"part-{name}") for name in manifest.parts},
         sha256=_sha256(folder / MANIFEST),
         version=version,
     )
@@ -123,10 +127,6 @@ def load_bundles(folder: Path) -> dict[str, Bundle]:
             f"There is no model in {folder}.", "Train and promote one: patron train, promote."
         )
     return bundles
-
-
-def _name_rules(rules: Mapping[str, Model]) -> dict[str, Model]:
-    return {f"rule-{name}": rule for name, rule in rules.items()}
 
 
 def _read_entries(file: Path) -> list[dict[str, str]]:

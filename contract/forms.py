@@ -29,7 +29,7 @@ class Blend:
     def margin(self, columns: Columns, base: float | Numbers) -> Numbers:
         """Return the log-odds of each row; `base` is the log-odds of the base rate."""
         pairs = zip(self.members, self.weights, strict=True)
-        return np.sum([weight * m.margin(columns, base) for m, weight in pairs], axis=0)
+        return np.asarray(sum(weight * m.margin(columns, base) for m, weight in pairs))
 
     def save(self, folder: Path, stem: str) -> list[str]:
         """Write each member and what it weighs; return the files' names."""
@@ -61,10 +61,10 @@ FORMS: Mapping[str, Callable[[dict[str, Any], Path, str], Model]] = {
 def load_model(folder: Path, stem: str) -> Model:
     """Return the model in a verified bundle's files of that stem."""
     content = read_form(folder, stem)
-    form = content.get("form")
+    form = str(content.get("form"))
     if form not in FORMS:
         raise BundleError(
-            f"{stem}.json is of the form {form!r}; a bundle may hold {', '.join(FORMS)}.",
+            f"{stem}.json is of the form {form}; a bundle may hold {', '.join(FORMS)}.",
             "Register it anew.",
         )
     try:

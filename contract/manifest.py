@@ -66,7 +66,8 @@ class BaseRate(BaseModel):
 class Manifest(BaseModel):
     """All of a bundle but the models' own numbers.
 
-    `rules` are the segments in which a rule answers in the model's place.
+    `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
+    target has beside the first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +88,7 @@ class Manifest(BaseModel):
     percentiles: tuple[float, ...]
     waits: Waits | None = None
     rules: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     metrics: dict[str, float]
     dictionary: str
     files: dict[str, str] = {}

@@ -4,30 +4,27 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contract import journal
 from contract.bundle import Bundle, load_bundle
 from contract.errors import RegistryError
+from contract.journal import Decision, Entry, Term
 from contract.settings import Settings
+from contract.versions import Logged, Version, describe_model, shorten
 
 PREFIX = "patron-"
-BUNDLE = "bundle"
+BUNDLE = "bundle"  # the folder in a logged model
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+MOST = 1000  # targets; as many as MLflow lists at once
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # of an alias, MLflow says this
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version of a target's model."""
-
-    target: str
-    number: str
-    run_id: str
 
 
 @dataclass(frozen=True)
@@ -36,29 +33,69 @@ class Registry:
 
     client: Any
 
-    def register(self, target: str, run_id: str) -> Version:
-        """Register the run's bundle as the target's new version, the challenger, and return it."""
+    def register(self, target: str, logged: Logged) -> Version:
+        """Register the logged model as the target's new version, the challenger, and return it."""
         from mlflow.exceptions import MlflowException
 
         name = PREFIX + target
-        try:
-            self.client.get_registered_model(name)
-        except MlflowException:
+        with suppress(MlflowException):  # it is there already
             self.client.create_registered_model(name)
-        source = f"{self.client.get_run(run_id).info.artifact_uri}/{BUNDLE}"
-        made = self.client.create_model_version(name, source=source, run_id=run_id)
+        self.client.update_registered_model(name, describe_model(target, logged.meaning))
+        made = self.client.create_model_version(
+            name,
+            source=f"models:/{logged.model_id}",
+            run_id=logged.run_id,
+            tags=dict(logged.tags),
+            description=shorten(logged.card),
+            model_id=logged.model_id,
+        )
         self.client.set_registered_model_alias(name, CHALLENGER, made.version)
-        return Version(target, str(made.version), run_id)
+        return Version(target, str(made.version), logged.run_id)
 
-    def promote(self, target: str) -> Version:
-        """Make the target's challenger its champion and return it; the old one stays `previous`."""
+    def promote(self, target: str, reason: str = "", verdict: Decision | None = None) -> Version:
+        """Make the target's challenger its champion and return it; the old one stays `previous`.
+
+        The reason, and what a gate decided of this very version, are recorded for `history`.
+        """
         challenger = self.find(target, CHALLENGER)
-        name = PREFIX + target
-        if before := self._version(target, CHAMPION):
+        name, number = PREFIX + target, challenger.number
+        entry = journal.write_promotion(target, number, (reason, verdict))
+        before = self._version(target, CHAMPION)
+        if before and before.number != number:
             self.client.set_registered_model_alias(name, PREVIOUS, before.number)
-        self.client.set_registered_model_alias(name, CHAMPION, challenger.number)
-        self.client.delete_registered_model_alias(name, CHALLENGER)
+        self.client.set_registered_model_alias(name, CHAMPION, number)
+        still = self._version(target, CHALLENGER)
+        if still and still.number == number:  # a newer one may have come meanwhile
+            self.client.delete_registered_model_alias(name, CHALLENGER)
+        self.client.set_registered_model_tag(name, *entry)
         return challenger
+
+    def rollback(self, target: str, reason: str = "") -> Version:
+        """Make the version before the champion champion again and return it; record why.
+
+        Going back once more leads to the one before that, as far as promotions are recorded.
+        """
+        name, back = PREFIX + target, self._version(target, PREVIOUS)
+        if back is None:
+            raise RegistryError(
+                f"{name} has no version before its champion to go back to.",
+                "Train and promote another: patron train, then patron promote.",
+            )
+        entry = journal.write_entry(Entry(back.number, "rolled_back", datetime.now(UTC), reason))
+        self.client.set_registered_model_alias(name, CHAMPION, back.number)
+        self.client.set_registered_model_tag(name, *entry)
+        earlier = journal.find_earlier(self._entries(target))
+        if earlier and _ask(self.client.get_model_version, name, earlier):
+            self.client.set_registered_model_alias(name, PREVIOUS, earlier)
+        else:
+            self.client.delete_registered_model_alias(name, PREVIOUS)
+        return back
+
+    def history(self, target: str) -> list[Term]:
+        """Return which version was champion from when to when and why, the oldest first."""
+        champion = self._version(target, CHAMPION)
+        number = champion.number if champion else None
+        return journal.tell_terms(target, self._entries(target), number)
 
     def find(self, target: str, alias: str) -> Version:
         """Return the version of the target with this alias."""
@@ -68,32 +105,57 @@ class Registry:
             raise RegistryError(f"{PREFIX}{target} has no {alias}.", f"Make one: {to_do}.")
         return found
 
-    def list_targets(self, alias: str) -> list[str]:
-        """Return the targets that have a version with this alias."""
-        names = [m.name for m in self.client.search_registered_models()]
-        targets = sorted(n.removeprefix(PREFIX) for n in names if n.startswith(PREFIX))
-        return [t for t in targets if self._version(t, alias)]
+    def list_targets(self, alias: str = "") -> list[str]:
+        """Return the targets registered, or only those that have a version with this alias."""
+        ours = f"name LIKE '{PREFIX}%'"
+        found = self.client.search_registered_models(ours, max_results=MOST)
+        targets = sorted(model.name.removeprefix(PREFIX) for model in found)
+        return [t for t in targets if not alias or self._version(t, alias)]
 
     def fetch(self, version: Version, folder: Path) -> Bundle:
-        """Return the version's bundle, downloaded to `<folder>/<target>/<number>` and verified."""
+        """Return the version's bundle, downloaded to `<folder>/<target>/<number>` and verified.
+
+        Of the logged model only the bundle is fetched, and MLflow's loaders are not asked.
+        """
         import mlflow
 
-        uri = self.client.get_model_version_download_uri(PREFIX + version.target, version.number)
-        place = folder / version.target / version.number
+        name, place = PREFIX + version.target, folder / version.target / version.number
+        uri = self.client.get_model_version_download_uri(name, version.number)
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as passing:
-            got = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=passing)
+            try:
+                got = mlflow.artifacts.download_artifacts(f"{uri}/{BUNDLE}", dst_path=passing)
+            except (mlflow.MlflowException, OSError) as error:
+                raise RegistryError(
+                    f"Of {name} version {version.number} no bundle can be fetched.",
+                    "See that its artifacts can be reached, or train anew: patron train.",
+                ) from error
             shutil.move(got, place)
         return load_bundle(place, version.number)
 
-    def _version(self, target: str, alias: str) -> Version | None:
-        from mlflow.exceptions import MlflowException
+    def _entries(self, target: str) -> list[Entry]:
+        model = _ask(self.client.get_registered_model, PREFIX + target)
+        if model is None:
+            raise RegistryError(f"{PREFIX}{target} is not registered.", "Make it: patron train.")
+        return journal.read_entries(model.tags)
 
-        try:
-            made = self.client.get_model_version_by_alias(PREFIX + target, alias)
-        except MlflowException:
+    def _version(self, target: str, alias: str) -> Version | None:
+        made = _ask(self.client.get_model_version_by_alias, PREFIX + target, alias)
+        return made and Version(target, str(made.version), made.run_id)
+
+
+def _ask(question: Callable[..., Any], *words: str) -> Any:
+    """Return what MLflow answers, or None where it has no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return question(*words)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
             return None
-        return Version(target, str(made.version), made.run_id)
+        raise RegistryError(
+            f"MLflow says {error.error_code}.", "See its log; then again."
+        ) from error
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -1,6 +1,10 @@
-"""What many tests need: both engines, hand-made rows as frames, one small shop, real data."""
+"""What many tests need: engines, hand-made rows as frames, one small shop, real data, MLflow."""
 
-from collections.abc import Callable, Iterable
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import pytest
 import sqlalchemy as sql
 
 from contract.norms import Norms
+from contract.settings import Settings
 from contract.tables import Layout, Tables
 from features.compute import compute
 from features.dictionary import FEATURES
@@ -19,7 +24,12 @@ from features.norms import find_norms
 from shop import Plan, make_shop
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+SUBMIT = f"--master local[2] --driver-memory 2g --conf spark.sql.shuffle.partitions=4 \
+--conf spark.sql.adaptive.coalescePartitions.enabled=false \
+--conf spark.executorEnv.PYTHONPATH={ROOT} pyspark-shell"
+QUICK = "-Dlog4j2.level=FATAL -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # to start, not to last
 
 Open = Callable[..., History]
 Row = dict[str, Any]
@@ -94,6 +104,44 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs ../shared/data beside the repository")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A small session, made as Patron makes one, of as many partitions as it is told."""
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("needs PySpark: pip install 'patron[spark]'")
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        pytest.skip("needs Java: apt-get install default-jre-headless")
+    from features.session import open_session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_SUBMIT_ARGS", SUBMIT)
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_SUBMIT_OPTS", QUICK)
+        session = open_session()
+        assert open_session() is session
+        yield session
+        session.stop()
+
+
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """A home with MLflow's database in it, empty: made once, as it takes seconds, then copied.
+
+    MLflow leaves the address it was told last in the environment, so that ours is always given.
+    """
+    from contract.registry import open_registry
+
+    made = Settings(home=tmp_path_factory.mktemp("mlflow"), MLFLOW_TRACKING_URI="")
+    open_registry(made)
+
+    def copy(home: Path | None = None, uri: str = "") -> Settings:
+        home = home or tmp_path_factory.mktemp("home")
+        shutil.copytree(made.mlruns, home / "mlruns")
+        return Settings(home=home, MLFLOW_TRACKING_URI=uri)
+
+    return copy
 
 
 @pytest.fixture(scope="session")

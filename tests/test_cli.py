@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +10,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 from mlflow import MlflowClient
+from mlflow.projects._project_spec import load_project
 
 import cli
+from contract.registry import open_registry
+from contract.settings import Settings
+from tests.training.versions import make_bundle, register
 
 ROOT = Path(__file__).resolve().parent.parent
 PATRON = Path(sys.executable).with_name("patron")
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch, new_home):
+    new_home(tmp_path / "home")
     monkeypatch.setenv("PATRON_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
@@ -74,6 +80,10 @@ def test_a_missing_column_is_told_with_what_there_is_and_how_to_map_it(home, cap
         (["train", "SHOP", "--as-of", "2020-06-01"], "There is no order before as_of."),
         (["promote"], "There is no challenger to promote."),
         (["promote", "--target", "churn"], "patron-churn has no challenger."),
+        (["rollback"], "No target has a version to go back to. See patron history."),
+        (["rollback", "--target", "churn"], "patron-churn has no version before its champion"),
+        (["history"], "No model is registered. Run patron train first."),
+        (["history", "--target", "churn"], "patron-churn is not registered."),
         (["score", "SHOP", "--as-of", "2026-06-01", "--out", "a.parquet"], "No model has been"),
         (["build"], "No model has been promoted."),
         (["serve"], "There is no Bento of patron"),
@@ -188,6 +198,63 @@ def test_mlflow_that_does_not_answer_is_told(home, capsys, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert "MLflow does not answer at the http address given" in refuse(capsys, "promote")
+
+
+def print_by(capsys, *words):
+    assert cli.main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_who_was_champion_is_told_with_why(home, capsys):
+    settings = Settings(home=home / "home", MLFLOW_TRACKING_URI="")
+    registry = open_registry(settings)
+    bundles = [make_bundle(home / name, name) for name in ("churn", "next_purchase")]
+    for reason in ("the first", "newer"):
+        for bundle in bundles:
+            register(bundle, settings, registry)
+        print_by(capsys, "promote", "--reason", reason)
+    assert refuse(capsys, "rollback") == (
+        "Several can go back: churn, next_purchase. Name one: --target."
+    )
+    told = print_by(capsys, "rollback", "--target", "churn", "--reason", "complaints")
+    assert told == "patron-churn version 1 is champion again.\n"
+    told = print_by(capsys, "rollback")  # the only one left that can
+    assert told == "patron-next_purchase version 1 is champion again.\n"
+    lines = print_by(capsys, "history").splitlines()
+    assert [lines[i] for i in (0, 5, 6)] == ["churn", "", "next_purchase"]
+    whys = ["why", "promoted; the first", "promoted; newer", "rolled back; complaints"]
+    assert all(line.endswith(why) for line, why in zip(lines[1:5], whys, strict=True))
+    assert [" now " in line for line in lines[2:5]] == [False, False, True]
+    assert print_by(capsys, "history", "--target", "churn").splitlines() == lines[:5]
+    told = json.loads(print_by(capsys, "history", "--json"))
+    assert [(t["version"], t["how"], t["serves"]) for t in told["next_purchase"]] == [
+        ("1", "promoted", False),
+        ("2", "promoted", False),
+        ("1", "rolled_back", True),
+    ]
+    assert told["churn"][0]["until"] == told["churn"][1]["since"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "given", "words"),
+    [
+        ("train", {}, ["--engine", "polars"]),
+        (
+            "train",
+            {"engine": "duckdb", "target": "churn", "horizon": "60", "report": "r.json"},
+            ["--engine", "duckdb", "--target", "churn", "--horizon", "60", "--report", "r.json"],
+        ),
+        ("score", {"out": "a.parquet"}, ["--out", "a.parquet", "--engine", "polars"]),
+    ],
+    ids=["train", "train with all", "score"],
+)
+def test_mlproject_says_what_the_front_door_understands(tmp_path, entry, given, words):
+    project = load_project(str(ROOT)).get_entry_point(entry)
+    shop = {"tables": "my shop", "as_of": "2026-11-01"}
+    command = project.compute_command({**shop, **given}, str(tmp_path))
+    said = ["patron", entry, "my shop", "--as-of", "2026-11-01", *words]
+    assert shlex.split(command) == said
+    assert cli.read_words().parse_args(said[1:]).engine == given.get("engine", "polars")
 
 
 def test_mlproject_retrains_through_mlflow(home, small_shop):

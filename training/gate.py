@@ -8,6 +8,7 @@ import numpy as np
 
 from contract.answers import HIGH, MEDIUM
 from contract.models import Numbers
+from features.sums import Whole
 from training.evaluation import Estimate, Ranking, compare, evaluate
 from training.families import FAMILIES, Family
 from training.figures import trace_roc
@@ -126,11 +127,11 @@ def check_stability(judged: Judged, rival: Rival) -> Check:
     return Check("stability", passed, found, wanted)
 
 
-def find_bands(probability: Numbers) -> Numbers:
+def find_bands(probability: Numbers) -> Whole:
     """Return 0 (low), 1 (medium) or 2 (high) by the rank of each probability among these."""
     below = np.searchsorted(np.sort(probability), probability, side="right") - 1
     percentile = 100 * below / max(len(probability), 1)
-    return np.digitize(percentile, [MEDIUM, HIGH])
+    return np.asarray(np.digitize(percentile, [MEDIUM, HIGH]), dtype=np.int64)
 
 
 def check_features(snapshot: Snapshots) -> Check:

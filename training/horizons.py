@@ -82,7 +82,7 @@ def estimate_survival(closed: Numbers, still_open: Numbers) -> tuple[Numbers, Nu
     days, came = np.unique(closed, return_counts=True)
     ended = np.sort(np.concatenate([closed, still_open]))
     at_risk = len(ended) - np.searchsorted(ended, days, side="left")
-    return days, np.cumprod(1 - came / at_risk)
+    return days, np.asarray(np.cumprod(1 - came / at_risk), dtype=np.float64)
 
 
 def measure_share(history: History, target: Target, norms: Norms) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contract.manifest import Rung
+from contract.answers import Rung
 from training.snapshots import Snapshots
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from contract.models import Numbers
 from contract.moments import as_micros
 from contract.waits import Waits
+from features.sums import Mask
 from features.timeline import AS_OF, DAY_US
 from training.outcomes import DAYS_UNTIL
 from training.snapshots import Snapshots
@@ -40,7 +41,7 @@ def fit_waits(snapshots: Snapshots, chance: Numbers, seen_until: datetime) -> Wa
     )
 
 
-def tell_waits(snapshots: Snapshots, seen_until: datetime) -> tuple[Numbers, Numbers, Numbers]:
+def tell_waits(snapshots: Snapshots, seen_until: datetime) -> tuple[Numbers, Mask, Numbers]:
     """Return of each row: days waited, whether an order ended the wait, and days watched."""
     at_us = snapshots.rows[AS_OF].to_numpy()
     watched = (as_micros(seen_until) - at_us) / DAY_US
@@ -56,7 +57,7 @@ def _list_days(horizon: int, longest: float) -> Numbers:
     return np.concatenate([inside, np.linspace(horizon, longest, STEPS // 2 + 1)[1:]])
 
 
-def _run_clock(waits: tuple[Numbers, Numbers], grid: Numbers, horizon: int) -> Numbers:
+def _run_clock(waits: tuple[Numbers, Mask], grid: Numbers, horizon: int) -> Numbers:
     days, came = waits
     ordered = np.sort(days)
     times, count = np.unique(days[came], return_counts=True)

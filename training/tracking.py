@@ -1,4 +1,4 @@
-"""What training leaves in MLflow: parameters, metrics, pictures, the dictionary, the bundle."""
+"""What training leaves in MLflow: parameters, metrics, data sets, pictures, the model."""
 
 import json
 import os
@@ -9,46 +9,67 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import mlflow.data.meta_dataset
 import mlflow.data.pandas_dataset
 
-from contract.bundle import save_bundle
-from contract.registry import BUNDLE, Registry
+from contract.registry import Registry
 from contract.settings import Settings
+from contract.versions import Logged
 from features.dictionary import describe
+from training.card import read_grade, write_card
 from training.families import BOOSTING, FAMILIES, STEPS
 from training.figures import draw_curves
+from training.flavor import CARD, Flavor, log_bundle
+from training.importance import draw_importance, find_boosted
 from training.learn import Learned
 from training.report import write_report
+from training.snapshots import BESIDE, OUTCOME
 
 EXPERIMENT = "patron"
+SERVED = ("http", "https", "databricks")  # a server of MLflow, which keeps artifacts itself
+DIGEST = 36  # characters that MLflow keeps of a digest
 
 
 def open_experiment(settings: Settings) -> None:
-    """Make the experiment that runs go to; its artifacts lie beside the local database.
+    """Make the experiment that runs go to; its artifacts lie where a server says, or else at home.
 
     `mlflow run` has chosen an experiment, and opened the run that ours then fill.
     """
     if "MLFLOW_RUN_ID" in os.environ:
         return
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        local = None if settings.mlflow_tracking_uri else (settings.mlruns / "artifacts").as_uri()
-        mlflow.create_experiment(EXPERIMENT, artifact_location=local)
+        served = settings.tracking_uri.partition(":")[0] in SERVED
+        place = None if served else (settings.mlruns / "artifacts").as_uri()
+        mlflow.create_experiment(EXPERIMENT, artifact_location=place)
     mlflow.set_experiment(EXPERIMENT)
 
 
 def record(learned: Learned, registry: Registry) -> dict[str, Any]:
-    """Log one learned target as a run, register its bundle, and return the report."""
+    """Log one learned target as a run, register its model, and return the report."""
     report = write_report(learned)
     with mlflow.start_run(run_name=f"{learned.target.name} {report['as_of']}", nested=True) as run:
         mlflow.log_params(_list_params(learned))
-        mlflow.log_metrics(_list_metrics(report))
         mlflow.set_tags(_list_tags(learned))
-        _log_dataset(learned)
+        # Before the metrics: MLflow hangs those that follow on the model.
+        logged = _log_model(learned, report, run.info.run_id)
+        mlflow.log_metrics(_list_metrics(report), dataset=_log_datasets(learned))
         with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / CARD).write_text(logged.card, "utf-8")
             _write_artifacts(learned, report, Path(folder))
             mlflow.log_artifacts(folder)
-        version = registry.register(learned.target.name, run.info.run_id)
+        version = registry.register(learned.target.name, logged)
     return {**report, "version": version.number, "run_id": run.info.run_id}
+
+
+def _log_model(learned: Learned, report: dict[str, Any], run_id: str) -> Logged:
+    bundle, card = learned.bundle, write_card(report, learned.bundle)
+    rows = learned.judged.snapshot.rows[list(bundle.reads)]
+    fullest = rows.notna().sum(axis=1).idxmax()
+    info = log_bundle(Flavor(bundle, rows.loc[[fullest]], card, find_revision()))
+    tags = {**info.metadata, "dataset_sha256": learned.digest, "grade": read_grade(report)}
+    said = {name: value for name, value in tags.items() if value}
+    mlflow.set_logged_model_tags(info.model_id, said)
+    return Logged(info.model_id, run_id, bundle.manifest.meaning, card, said)
 
 
 def _list_params(learned: Learned) -> dict[str, Any]:
@@ -58,6 +79,7 @@ def _list_params(learned: Learned) -> dict[str, Any]:
         "horizon_days": learned.target.horizon_days,
         "as_of": f"{learned.as_of:%Y-%m-%d}",
         "family": learned.judged.best,
+        "judged_moment": f"{learned.judged.stages.serve:%Y-%m-%d}",
         "train_moments": len(learned.judged.stages.train),
         "refit_moments": len(learned.refitted.closed),
         "xgboost.steps": STEPS,
@@ -101,21 +123,34 @@ def find_revision() -> str:
     return told.stdout.strip()
 
 
-def _log_dataset(learned: Learned) -> None:
-    rows = learned.judged.snapshot.rows
+def _log_datasets(learned: Learned) -> Any:
+    """Log what was learned from and what was judged on, and return the latter."""
+    name, judged = learned.target.name, learned.judged
+    rows = judged.snapshot.rows.drop(columns=list(BESIDE[:2]))
     data = mlflow.data.pandas_dataset.from_pandas(
-        rows.drop(columns=["customer_id", "as_of_us"]),
-        name=f"{learned.target.name} judged snapshot",
-        targets="outcome",
-        digest=learned.digest[:36],
+        rows,
+        name=f"{name} judged snapshot",
+        targets=OUTCOME,
+        digest=judged.snapshot.digest()[:DIGEST],
     )
-    mlflow.log_input(data, context="judged")
+    seen = mlflow.data.meta_dataset.MetaDataset(  # type: ignore[abstract] # MLflow's own slip
+        data.source,
+        name=f"{name} training snapshots",
+        digest=learned.digest[:DIGEST],
+        schema=data.schema,
+    )
+    closed = learned.refitted.closed
+    told = {"moments": len(closed), "first_moment": min(closed), "last_moment": max(closed)}
+    mlflow.log_input(seen, "training", {n: str(v) for n, v in told.items()})
+    mlflow.log_input(data, "judged", {"moment": str(judged.stages.serve)})
+    return data
 
 
 def _write_artifacts(learned: Learned, report: dict[str, Any], folder: Path) -> None:
-    save_bundle(learned.bundle, folder / BUNDLE)
     (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), "utf-8")
     judged = learned.judged
     entries = describe(tuple(judged.snapshot.columns))
     (folder / "dictionary.json").write_text(json.dumps(entries, indent=1), "utf-8")
     draw_curves(judged.snapshot.outcome, judged.probabilities, folder / "figures")
+    if boosted := find_boosted(learned.bundle):
+        draw_importance(boosted, judged.snapshot.columns, folder / "figures")

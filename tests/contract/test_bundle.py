@@ -120,7 +120,7 @@ def test_a_pickle_in_place_of_a_file_is_refused_and_not_executed(folder, name, t
     ("content", "found"),
     [
         (b"{}", "is of the form None"),
-        (b'{"form": "pickle"}', "is of the form 'pickle'; a bundle may hold logistic, boosted"),
+        (b'{"form": "pickle"}', "is of the form pickle; a bundle may hold logistic, boosted"),
         (b"[1]", "holds no model"),
         (b"{", "holds no model"),
         (b'{"form": "logistic", "terms": 1}', "holds no logistic model"),

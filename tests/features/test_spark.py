@@ -1,9 +1,7 @@
 """Spark says what Polars says, to the bit, of every file and every customer, wherever they lie."""
 
-import importlib.util
 import math
 import os
-import shutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -34,30 +32,7 @@ MOMENTS = {
     "online_retail_ii": [datetime(2010, 12, 1, tzinfo=UTC), datetime(2011, 6, 1, tzinfo=UTC)],
     "completejourney": [datetime(2017, 6, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)],
 }
-PARTITIONS = 4
-SUBMIT = f"--master local[2] --driver-memory 2g --conf spark.sql.shuffle.partitions={PARTITIONS} \
---conf spark.sql.adaptive.coalescePartitions.enabled=false pyspark-shell"
-QUICK = "-Dlog4j2.level=FATAL -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # to start, not to last
 LONDON = Layout(timezone="Europe/London")
-
-
-@pytest.fixture(scope="session")
-def spark():
-    """A small session, made as Patron makes one, of as many partitions as it is told."""
-    if importlib.util.find_spec("pyspark") is None:
-        pytest.skip("needs PySpark: pip install 'patron[spark]'")
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        pytest.skip("needs Java: apt-get install default-jre-headless")
-    from features.session import open_session
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_SUBMIT_ARGS", SUBMIT)
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_SUBMIT_OPTS", QUICK)
-        session = open_session()
-        assert open_session() is session
-        yield session
-        session.stop()
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +92,13 @@ def test_what_training_asks_is_the_same_as_on_polars(small):
     assert on_spark.before(first).find_first_order() is None
 
 
-def test_a_customer_lies_in_one_partition_and_each_partition_has_some(small):
+def test_a_customer_lies_in_one_partition_and_each_partition_has_some(small, spark):
     from pyspark.sql import functions as f
 
     rows = small[1].rows.select("customer_id", f.spark_partition_id().alias("part"))
     places = pl.DataFrame(rows.distinct().toArrow())
     assert places["customer_id"].is_unique().all()
-    assert places["part"].n_unique() == PARTITIONS
+    assert places["part"].n_unique() == int(spark.conf.get("spark.sql.shuffle.partitions")) == 4
 
 
 def test_fewer_customers_than_partitions_and_an_unknown_one(spark):

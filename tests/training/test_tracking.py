@@ -1,16 +1,14 @@
-"""A training run against a real MLflow: a SQLite file here, a PostgreSQL server in test_session."""
+"""A training run against a real MLflow: a SQLite file here, PostgreSQL in test_postgres."""
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import mlflow
 import pytest
 
-from contract.bundle import load_bundle
 from contract.errors import RegistryError
-from contract.registry import BUNDLE, CHALLENGER, CHAMPION, PREVIOUS, fetch_champions, open_registry
-from contract.settings import Settings
+from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, fetch_champions, open_registry
+from contract.versions import Version
 from training.targets import TARGETS
 from training.train import train
 
@@ -18,11 +16,8 @@ AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory, shop_history):
-    settings, tmp_path = (
-        Settings(home=tmp_path_factory.mktemp("home")),
-        tmp_path_factory.mktemp("b"),
-    )
+def session(tmp_path_factory, shop_history, new_home):
+    settings, tmp_path = new_home(), tmp_path_factory.mktemp("b")
     registry = open_registry(settings)
     with pytest.raises(RegistryError, match="No model has been promoted"):
         fetch_champions(registry, tmp_path)
@@ -46,11 +41,8 @@ def test_each_target_is_a_run_under_one_parent(session):
 
 def test_targets_trained_together_share_their_norms(session, tmp_path):
     _, registry, report, _ = session
-    norms = []
-    for name, part in report["targets"].items():
-        (tmp_path / name).mkdir()
-        folder = registry.client.download_artifacts(part["run_id"], BUNDLE, str(tmp_path / name))
-        norms.append(load_bundle(Path(folder)).norms)
+    made = [Version(n, p["version"], p["run_id"]) for n, p in report["targets"].items()]
+    norms = [registry.fetch(version, tmp_path).norms for version in made]
     assert norms[0] == norms[1]
     assert norms[0].as_of == AS_OF
     assert len(norms[0].vocabulary["category"]) == 12
@@ -68,7 +60,7 @@ def test_every_figure_of_the_report_is_a_metric(session):
     assert metrics["auc"] == part["families"][part["best"]]["auc"]["value"]
 
 
-def test_pictures_dictionary_report_and_bundle_are_artifacts(session, tmp_path):
+def test_pictures_dictionary_report_and_card_are_artifacts(session, tmp_path):
     _, registry, report, _ = session
     part = report["targets"]["churn"]
     folder = registry.client.download_artifacts(part["run_id"], "", str(tmp_path))
@@ -79,14 +71,13 @@ def test_pictures_dictionary_report_and_bundle_are_artifacts(session, tmp_path):
     assert all((tmp_path / p).read_bytes()[:4] == b"\x89PNG" for p in pictures)
     assert len(json.loads((tmp_path / "dictionary.json").read_text())) >= 30
     assert json.loads((tmp_path / "report.json").read_text())["best"] == part["best"]
-    assert load_bundle(tmp_path / "bundle").target == "churn"
+    assert (tmp_path / "card.md").read_text().startswith("# churn: ")
 
 
 def test_the_judged_snapshot_is_logged_without_customer_ids(session):
     _, registry, report, _ = session
     inputs = registry.client.get_run(report["targets"]["churn"]["run_id"]).inputs
-    data = inputs.dataset_inputs[0].dataset
-    assert data.name == "churn judged snapshot"
+    data = {i.dataset.name: i.dataset for i in inputs.dataset_inputs}["churn judged snapshot"]
     assert "days_since_order" in data.schema and "customer_id" not in data.schema
 
 

@@ -1,0 +1,143 @@
+"""Who was champion, when and why: on SQLite as on PostgreSQL, whoever writes at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from contract.errors import RegistryError
+from contract.journal import Decision
+from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, open_registry
+from tests.training.versions import make_bundle, register
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def books(request, new_home):
+    on_postgres = request.param == "postgresql"
+    settings = new_home(uri=request.getfixturevalue("scratch_database") if on_postgres else "")
+    registry = open_registry(settings)
+    assert settings.tracking_uri.partition(":")[0].partition("+")[0] == request.param
+    return settings, registry
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles")
+    return {target: make_bundle(folder, target) for target in ("churn", "next_purchase")}
+
+
+def tell(registry, target):
+    return [(t.version, t.how, t.reason, t.serves) for t in registry.history(target)]
+
+
+def test_promotions_and_rollbacks_are_told_with_their_reasons(books, bundles):
+    settings, registry = books
+    with pytest.raises(RegistryError, match=r"patron-churn is not registered\. Make it"):
+        registry.history("churn")
+    began = datetime.now(UTC)
+    for reason in ("the first", "better", "better still"):
+        number = register(bundles["churn"], settings, registry).number
+        verdict = Decision("churn", number, "pass", ("no worse anywhere",), began)
+        registry.promote("churn", reason, verdict if number == "2" else None)
+    assert registry.find("churn", PREVIOUS).number == "2"
+    assert registry.rollback("churn", "complaints").number == "2"
+    assert registry.find("churn", CHAMPION).number == "2"
+    assert registry.rollback("churn").number == "1"
+    with pytest.raises(RegistryError, match="patron-churn has no version before its champion"):
+        registry.rollback("churn")
+    assert registry.find("churn", CHAMPION).number == "1"
+    assert tell(registry, "churn") == [
+        ("1", "promoted", "the first", False),
+        ("2", "promoted", "better", False),
+        ("3", "promoted", "better still", False),
+        ("2", "rolled_back", "complaints", False),
+        ("1", "rolled_back", "", True),
+    ]
+    terms = registry.history("churn")
+    assert terms[1].decision == Decision("churn", "2", "pass", ("no worse anywhere",), began)
+    assert [t.until for t in terms] == [*(t.since for t in terms[1:]), None]
+    assert began <= terms[0].since < terms[-1].since <= datetime.now(UTC)
+
+
+def test_a_verdict_on_another_version_promotes_nothing(books, bundles):
+    settings, registry = books
+    number = register(bundles["churn"], settings, registry).number
+    verdict = Decision("churn", "1", "pass", (), datetime.now(UTC))
+    with pytest.raises(RegistryError, match="The verdict is on version 1 of churn"):
+        registry.promote("churn", "", verdict)
+    with pytest.raises(RegistryError, match="characters; MLflow keeps 5,000"):
+        registry.promote("churn", "why " * 2000)
+    assert registry.find("churn", CHALLENGER).number == number
+    assert registry.find("churn", CHAMPION).number != number
+
+
+def test_an_alias_set_by_hand_is_told_apart(books, bundles):
+    settings, registry = books
+    number = register(bundles["churn"], settings, registry).number
+    registry.client.set_registered_model_alias("patron-churn", CHAMPION, number)
+    *_, last = registry.history("churn")
+    assert (last.version, last.how, last.since, last.serves) == (
+        number,
+        "set_by_others",
+        None,
+        True,
+    )
+
+
+def test_a_version_that_is_gone_is_not_gone_back_to(books, bundles):
+    settings, registry = books
+    for _ in range(3):
+        register(bundles["next_purchase"], settings, registry)
+        registry.promote("next_purchase")
+    registry.client.delete_model_version("patron-next_purchase", "1")
+    assert registry.rollback("next_purchase").number == "2"
+    with pytest.raises(RegistryError, match="has no version before its champion"):
+        registry.rollback("next_purchase")
+
+
+def test_writers_at_the_same_time_all_leave_their_record(books):
+    settings, registry = books
+    before = len(registry.history("churn"))
+    name = "patron-churn"
+
+    def promote(writer):
+        own = Registry(type(registry.client)(settings.tracking_uri, settings.tracking_uri))
+        for _ in range(50):  # another writer may have promoted our challenger
+            own.client.set_registered_model_alias(name, CHALLENGER, str(1 + writer % 4))
+            try:
+                return own.promote("churn", f"writer {writer}")
+            except RegistryError:
+                continue
+        raise AssertionError("never promoted")
+
+    with ThreadPoolExecutor(6) as writers:
+        assert all(writers.map(promote, range(6)))
+    terms = registry.history("churn")
+    mine = [t.reason for t in terms if t.reason.startswith("writer")]
+    assert sorted(mine) == [f"writer {n}" for n in range(6)]
+    assert len(terms) <= before + 6 + 1  # one more, if the last to set the alias was not to record
+    assert [t.version for t in terms if t.serves] == [registry.find("churn", CHAMPION).number]
+
+
+class Meanwhile:
+    """A client at whose change of champion somebody else registers a newer challenger."""
+
+    def __init__(self, client, newer):
+        self.client, self.newer = client, newer
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def set_registered_model_alias(self, name, alias, version):
+        self.client.set_registered_model_alias(name, alias, version)
+        if alias == CHAMPION:
+            self.client.set_registered_model_alias(name, CHALLENGER, self.newer)
+
+
+def test_a_challenger_that_comes_meanwhile_stays_one(books, bundles):
+    settings, registry = books
+    first, second = (register(bundles["churn"], settings, registry).number for _ in range(2))
+    registry.client.set_registered_model_alias("patron-churn", CHALLENGER, first)
+    assert Registry(Meanwhile(registry.client, second)).promote("churn").number == first
+    assert registry.find("churn", CHAMPION).number == first
+    assert registry.find("churn", CHALLENGER).number == second
