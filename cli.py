@@ -22,6 +22,8 @@ Verb = Callable[[Arguments, Settings], int]
 
 OK, WRONG, STOPPED = 0, 1, 130
 
+TRIALS = 0  # what tuning gains over good settings is little: docs/quality.md
+
 ENGINES = ("polars", "duckdb", "_duckdb", "pyspark", "py4j")
 UNREADABLE = (
     "A table cannot be read to its end ({}). Write it again: CSV in UTF-8, with commas, and as many"
@@ -89,7 +91,13 @@ def read_words() -> argparse.ArgumentParser:
     train = add("train", train_targets, "Learn, judge out of time, register.", tables=True)
     train.add_argument("--as-of", required=True, help="only what happened before it is read")
     train.add_argument("--target", action="append", help="default: every target")
-    train.add_argument("--horizon", type=int, help="days ahead; default: each target's own")
+    train.add_argument("--horizon", type=int, help="days ahead; default: by the shop's own gaps")
+    train.add_argument(
+        "--trials", type=int, default=TRIALS, help=f"of each family's settings; default {TRIALS}"
+    )
+    train.add_argument(
+        "--timeout", type=float, help="seconds of trials of each family; default: none"
+    )
     train.add_argument("--report", type=Path, help="file to write the report to, as JSON")
 
     promote = add("promote", promote_targets, "Make challengers champions.")
@@ -188,17 +196,18 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     from contract.registry import open_registry
     from features.gather import read_history
     from training.targets import TARGETS, find_target
-    from training.train import train
+    from training.train import Books, count_steps, train
 
     names = arguments.target or list(TARGETS)
     targets = [find_target(name).over(arguments.horizon) for name in names]
     as_of = read_moment(arguments.as_of)
     tables = _find(arguments)
-    with show_steps(2 + 4 * len(targets)) as tell:
+    with show_steps(2 + count_steps(targets, arguments.trials)) as tell:
         tell("reading tables")
         history = read_history(tables, arguments.engine)
         tell("opening MLflow")
-        reports = train(history, targets, as_of, (settings, open_registry(settings)), tell)
+        books = Books(settings, open_registry(settings), arguments.trials, arguments.timeout)
+        reports = train(history, targets, as_of, books, tell)
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(json.dumps(reports, indent=1), "utf-8")

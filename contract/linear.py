@@ -54,6 +54,4 @@ def read_logistic(content: dict[str, Any], folder: Path, stem: str) -> Logistic:
     numbers = tuple(float(c) for c in content["coefficients"])
     if len(terms) != len(numbers):
         raise ValueError
-    return Logistic(
-        terms, numbers, float(content["intercept"]), float(content["base_coefficient"])
-    )
+    return Logistic(terms, numbers, float(content["intercept"]), float(content["base_coefficient"]))

@@ -20,6 +20,7 @@ from contract.versions import Logged, Version, describe_model, shorten
 
 PREFIX = "patron-"
 BUNDLE = "bundle"  # the folder in a logged model
+EARLY = "early"  # the artifact that is the bundle as it was judged
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 MOST = 1000  # targets; as many as MLflow lists at once
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # of an alias, MLflow says this
@@ -132,6 +133,18 @@ class Registry:
                 ) from error
             shutil.move(got, place)
         return load_bundle(place, version.number)
+
+    def fetch_early(self, version: Version, folder: Path) -> Bundle | None:
+        """Return the version's bundle as it was judged, or None where its run has none."""
+        from mlflow.exceptions import MlflowException
+
+        place = folder / EARLY
+        place.mkdir()
+        try:
+            got = self.client.download_artifacts(version.run_id, EARLY, str(place))
+        except (MlflowException, OSError):
+            return None
+        return load_bundle(Path(got), version.number)
 
     def _entries(self, target: str) -> list[Entry]:
         model = _ask(self.client.get_registered_model, PREFIX + target)

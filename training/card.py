@@ -52,7 +52,7 @@ def write_card(report: Report, bundle: Bundle) -> str:
 def read_grade(report: Report) -> str:
     """Return the grade as one word, empty if the report has none."""
     grade = report.get("grade") or ""
-    return str(grade.get("grade", "")) if isinstance(grade, Mapping) else str(grade)
+    return str(grade.get("letter", "")) if isinstance(grade, Mapping) else str(grade)
 
 
 def _tell_meaning(bundle: Bundle) -> str:

@@ -1,4 +1,4 @@
-"""The gate before promotion: what a challenger must show beside the champion, and that it shows it."""
+"""The gate before promotion: what a challenger must show, alone and beside the champion."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -83,7 +83,7 @@ def hold_gate(judged: Judged, snapshots: Snapshots, rival: Rival | None) -> Verd
 
 
 def check_signal(judged: Judged) -> Check:
-    """Return whether the challenger says more than the base rate does, or on a low rung not less."""
+    """Return whether the challenger says more than the base rate, or on a low rung not less."""
     told = judged.probabilities
     gain = compare(judged.snapshot.outcome, told[judged.best], told["base_rate"])
     full = judged.plan.step.rung == "full_model"
@@ -152,17 +152,22 @@ def check_model(judged: Judged) -> Check:
 
 
 def check_shuffled(snapshots: Snapshots, stages: Stages, family: Family | None = None) -> Check:
-    """Return whether trees that learn from shuffled outcomes foretell nothing."""
+    """Return whether trees that learn from shuffled outcomes foretell no shuffled outcomes.
+
+    Against the true ones they would be a random direction among features that do foretell, and as
+    far from .5 as chance takes them.
+    """
     family = family or FAMILIES["xgboost"]
-    train, last = snapshots.at(stages.train), snapshots.at([stages.serve])
-    model = family.fit(train.shuffle(SHUFFLE_SEED), family.usual[0])
+    dealt = snapshots.shuffle(SHUFFLE_SEED)
+    train, last = dealt.at(stages.train), dealt.at([stages.serve])
+    model = family.fit(train, family.usual[0])
     auc = measure_auc(last.outcome, place(model, last).margin(last.columns, 0.0))
     came = last.outcome.sum()
     # Of Mann and Whitney's statistic where there is nothing to find.
     error = np.sqrt((len(last.rows) + 1) / (12 * came * (len(last.rows) - came)))
     far = abs(auc - 0.5) / error
     wanted = f"more than {SIGMAS:.0f} would be a leak"
-    found = f"AUC {auc:.3f} from shuffled outcomes, {far:.1f} standard errors from .5"
+    found = f"AUC {auc:.3f}, {far:.1f} standard errors from .5"
     return Check("shuffled outcomes", bool(far <= SIGMAS), found, wanted)
 
 

@@ -86,7 +86,7 @@ def estimate_survival(closed: Numbers, still_open: Numbers) -> tuple[Numbers, Nu
 
 
 def measure_share(history: History, target: Target, norms: Norms) -> float | None:
-    """Return the share of outcomes in the last closed window, or None where history is too short."""
+    """Return the share of outcomes in the last closed window; None of too short a history."""
     first_us = history.find_first_order()
     days = 0.0 if first_us is None else (as_micros(norms.as_of) - first_us) / DAY_US
     if days < count_days(target.over_days):
@@ -109,6 +109,6 @@ def _refuse(history: History, target: Target, found: tuple[float, Norms]) -> Non
     fitting = [f"{d} ({s:.0%})" for d, s in shares.items() if s and RAREST <= s <= COMMONEST]
     raise HistoryError(
         f"{target.name} over {target.horizon_days} days came true for {share:.1%} in the last"
-        f" closed window; below {RAREST:.0%} or above {COMMONEST:.0%} there is little to tell apart.",
+        f" closed window; below {RAREST:.0%} or above {COMMONEST:.0%} there is little to tell.",
         f"Give another --horizon: {', '.join(fitting) or 'none of the usual ones does better'}.",
     )

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from contract.bundle import Bundle
-from contract.models import Boosted, Columns, Numbers
+from contract.forms import Blend
+from contract.models import Columns, Numbers
+from contract.trees import Boosted
 
 SHOWN = 20  # features in a picture
 SAMPLE = 2000  # customers in a picture; 0.3 ms each at depth 3
@@ -17,7 +19,8 @@ EFFECT = "change of log-odds by the trees, before calibration"
 
 def find_boosted(bundle: Bundle) -> Boosted | None:
     """Return the boosted trees that a bundle answers by, or None if it has none."""
-    return bundle.model if isinstance(bundle.model, Boosted) else None
+    members = bundle.model.members if isinstance(bundle.model, Blend) else (bundle.model,)
+    return next((m for m in members if isinstance(m, Boosted)), None)
 
 
 def explain(model: Boosted, columns: Columns) -> Numbers:
@@ -28,8 +31,8 @@ def explain(model: Boosted, columns: Columns) -> Numbers:
     """
     import xgboost
 
-    rows = np.stack([columns[n] for n in model.inputs], axis=1).astype(np.float32)
-    told = model.booster.predict(xgboost.DMatrix(rows, missing=np.nan), pred_contribs=True)
+    rows = xgboost.DMatrix(model.rows(columns), missing=np.nan)
+    told = model.booster.predict(rows, pred_contribs=True)
     return np.asarray(told[:, :-1], dtype=np.float64)
 
 

@@ -14,7 +14,7 @@ from training.families import BASELINES, BLEND, FAMILIES, RULES, Family, Setting
 from training.folds import Stages
 from training.ladder import Step, find_rung
 from training.recipe import Fitted, Pair, blend, calibrate, fit_pair
-from training.selection import choose_family, choose_rules
+from training.selection import choose_family, choose_rules, find_weights
 from training.snapshots import Snapshots
 
 KNOWN: Mapping[str, Family] = {**FAMILIES, **RULES, **BASELINES}
@@ -22,12 +22,16 @@ KNOWN: Mapping[str, Family] = {**FAMILIES, **RULES, **BASELINES}
 
 @dataclass(frozen=True)
 class Plan:
-    """What is learned for a serving moment: the rung, each family's settings, and who answers."""
+    """What is learned for a serving moment: the rung, each family's settings, and who answers.
+
+    `weights` are those of the blend, family by family.
+    """
 
     step: Step
     settings: Mapping[str, Settings]
     best: str
     rules: Mapping[str, str]
+    weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Judged:
         return self.plan.best
 
     @property
+    def of_leaving(self) -> bool:
+        """Whether it is said of customers that they leave, so that a campaign would keep them."""
+        return self.snapshot.leaving
+
+    @property
     def served(self) -> Numbers:
         """The probabilities as they would have been answered."""
         return answer(self.fitted, self.plan, self.snapshot)
@@ -65,12 +74,15 @@ def judge(
     names = [name for name in (*step.families, *BASELINES) if name != BLEND]
     settings = {name: tuned.get(name, KNOWN[name].usual[0]) for name in names}
     pairs = {name: fit_pair(KNOWN[name], settings[name], snapshots, stages) for name in names}
+    weights: tuple[float, ...] = ()
     if BLEND in step.families:
-        pairs[BLEND] = blend({name: pairs[name] for name in FAMILIES})
+        members = {name: pairs[name] for name in FAMILIES}
+        weights = find_weights(members, last)
+        pairs[BLEND] = blend(members, weights)
     best = choose_family(step.families, pairs, last)
     rules = choose_rules(pairs[best].early, pairs, last) if step.rung == "full_model" else {}
     fitted = {name: calibrate(p, snapshots, stages, base_rate) for name, p in pairs.items()}
-    plan = Plan(step, settings, best, rules)
+    plan = Plan(step, settings, best, rules, weights)
     told = {name: f.probability(served) for name, f in fitted.items()}
     told[best] = answer(fitted, plan, served)
     metrics = {name: evaluate(served.outcome, p) for name, p in told.items()}
@@ -87,7 +99,7 @@ def refit(
         name: fit_pair(KNOWN[name], plan.settings[name], snapshots, stages) for name in names
     }
     if plan.best == BLEND:
-        pairs[BLEND] = blend({name: pairs[name] for name in members})
+        pairs[BLEND] = blend({name: pairs[name] for name in members}, plan.weights)
     asked = dict.fromkeys([plan.best, *BASELINES])
     return {name: calibrate(pairs[name], snapshots, stages, base_rate) for name in asked}
 

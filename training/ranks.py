@@ -1,4 +1,4 @@
-"""Where each customer stands among all of the same moment: what season and growth leave as it is."""
+"""Where each customer stands among all of the same moment: season and growth do not move that."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,8 +1,10 @@
 """How a model comes to be: train, calibrate on a later snapshot, refit on every closed one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+import numpy as np
 
 from contract.forms import Blend
 from contract.linear import Logistic
@@ -54,6 +56,21 @@ class Fitted:
         )
 
 
+def tell_each(fitted: Fitted, snapshots: Snapshots) -> Numbers:
+    """Return each row's probability from its own moment's base rate on, ranks told among its own.
+
+    Rows come moment after moment, as snapshots are taken.
+    """
+    fit = fitted.calibration
+    told = []
+    for part in snapshots.split():
+        base = float(log_odds(part.base_rate[0]))
+        beyond = place(fitted.model, part).margin(part.columns, base) - base
+        level = fit_level(place(fitted.model, part), fit.slope, (part, float(part.base_rate[0])))
+        told.append(logistic(base + level + fit.slope * beyond))
+    return np.concatenate(told)
+
+
 def fit_pair(family: Family, settings: Settings, snapshots: Snapshots, stages: Stages) -> Pair:
     """Return the family fitted for the stages, both at a time.
 
@@ -65,9 +82,9 @@ def fit_pair(family: Family, settings: Settings, snapshots: Snapshots, stages: S
     return Pair(early, late)
 
 
-def blend(pairs: Mapping[str, Pair]) -> Pair:
-    """Return the mean of the pairs' log-odds, each counting alike."""
-    weights = (1 / len(pairs),) * len(pairs)
+def blend(pairs: Mapping[str, Pair], weights: Sequence[float]) -> Pair:
+    """Return the weighted mean of the pairs' log-odds."""
+    weights = tuple(weights)
     early, late = zip(*((p.early, p.late) for p in pairs.values()), strict=True)
     return Pair(Blend(tuple(early), weights), Blend(tuple(late), weights))
 

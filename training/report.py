@@ -1,70 +1,126 @@
 """The report of one target, for machines and for people; docs/report.md says what it means."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from training.estimates import as_numbers
+import numpy as np
+
+from contract.bundle import Bundle
+from contract.segments import SEGMENTS, find_segments
+from training.estimates import Estimate, as_numbers
 from training.evaluation import compare
-from training.families import BASELINES, FAMILIES
+from training.families import BASELINES
 from training.folds import Stages
-from training.grades import grade_probabilities
-from training.learn import Learned
+from training.grades import Grade, grade_probabilities
+from training.judging import Judged
+from training.learned import tell_stages
+from training.pictures import measure_profit
+from training.segments import Segment, evaluate_segments
+from training.targets import Target
+from training.timing import cover_waits, judge_waits
+
+Report = dict[str, Any]
 
 
-def write_report(learned: Learned) -> dict[str, Any]:
-    """Return the report of one target; docs/report.md says what each entry means."""
-    judged, target = learned.judged, learned.target
-    outcome, best = judged.snapshot.outcome, judged.best
-    ours = judged.probabilities[best]
-    gains = {n: compare(outcome, ours, judged.probabilities[n]) for n in BASELINES}
-    baselines = {n: judged.metrics[n] for n in BASELINES}
+def write_report(
+    target: Target, refitted: tuple[Bundle, Stages], judged: tuple[Bundle, Judged]
+) -> Report:
+    """Return the report of a chance; docs/report.md says what each entry means.
+
+    `refitted` is what is registered, and how it came to be; `judged` the same as it was judged.
+    """
+    (registered, stages), (early, found) = refitted, judged
+    best, plan = found.best, found.plan
+    gains = measure_gains(found)
     return {
         "target": target.name,
+        "kind": target.kind,
         "meaning": target.meaning,
-        "horizon_days": target.horizon_days,
-        "as_of": f"{learned.as_of:%Y-%m-%d}",
+        "horizon_days": target.over_days,
+        "as_of": f"{registered.manifest.as_of:%Y-%m-%d}",
         "best": best,
-        "judged": {**_tell_stages(judged.stages), "customers": len(outcome)},
-        "families": {n: as_numbers(judged.metrics[n]) for n in FAMILIES},
-        "baselines": {n: as_numbers(judged.metrics[n]) for n in BASELINES},
+        "rung": plan.step.rung,
+        "rules": dict(plan.rules),
+        "judged": {**tell_stages(found.stages), "customers": len(found.snapshot.rows)},
+        "base_rate": found.base_rate.model_dump(),
+        "families": {n: as_numbers(found.metrics[n]) for n in plan.step.families},
+        "baselines": {n: as_numbers(found.metrics[n]) for n in BASELINES},
         "log_loss_gain": as_numbers(gains),
-        "grade": asdict(grade_probabilities(judged.metrics[best], baselines, gains)),
+        "profit": as_numbers(measure_profit(found, found.probabilities[best])),
+        "grade": asdict(grade(found, gains)),
+        "segments": {n: _tell_segment(s) for n, s in judge_segments(found).items()},
+        "waits": _tell_waits(early, found),
         "registered": {
-            **_tell_stages(learned.refitted),
+            **tell_stages(stages),
             "family": best,
-            "base_rate": learned.bundle.manifest.base_rate,
-            "calibration": learned.bundle.manifest.calibration.model_dump(),
+            "base_rate": registered.manifest.base_rate.model_dump(),
+            "calibration": registered.manifest.calibration.model_dump(),
             "note": "The same recipe, refitted on every closed snapshot, the judged one included.",
         },
-        "dataset_sha256": learned.digest,
     }
 
 
-def _tell_stages(stages: Stages) -> dict[str, Any]:
-    return {
-        "moment": f"{stages.serve:%Y-%m-%d}",
-        "train_moments": [f"{m:%Y-%m-%d}" for m in stages.train],
-        "calibrate_moment": f"{stages.calibrate:%Y-%m-%d}",
-        "refit_moments": [f"{m:%Y-%m-%d}" for m in stages.closed],
-    }
+def measure_gains(judged: Judged) -> Mapping[str, Estimate]:
+    """Return how much less log loss what is served has than each baseline."""
+    told, outcome = judged.probabilities, judged.snapshot.outcome
+    return {n: compare(outcome, told[judged.best], told[n]) for n in BASELINES}
 
 
-def tell_report(report: dict[str, Any]) -> str:
+def grade(judged: Judged, gains: Mapping[str, Estimate]) -> Grade:
+    """Return the grade of what is served."""
+    baselines = {n: judged.metrics[n] for n in BASELINES}
+    return grade_probabilities(judged.metrics[judged.best], baselines, gains)
+
+
+def judge_segments(judged: Judged) -> Mapping[str, Segment]:
+    """Return the figures of each segment that has customers."""
+    told = judged.probabilities
+    names = np.array(SEGMENTS)[find_segments(judged.snapshot.columns)]
+    baselines = {n: told[n] for n in BASELINES}
+    return evaluate_segments(judged.snapshot.outcome, told[judged.best], baselines, names)
+
+
+def _tell_segment(segment: Segment) -> dict[str, Any]:
+    return {**asdict(segment), "rule_wins": segment.rule_wins}
+
+
+def _tell_waits(early: Bundle, judged: Judged) -> dict[str, Any]:
+    clock = early.manifest.waits
+    if clock is None:
+        return {}
+    figures = judge_waits(judged.snapshot, judged.served, clock)
+    coverage = cover_waits(judged.snapshot, judged.served, clock)
+    return {**as_numbers(figures), "coverage": {n: asdict(c) for n, c in coverage.items()}}
+
+
+def tell_report(report: Mapping[str, Any]) -> str:
     """Return the report as a table: a line per family and baseline, with the figures to look at."""
     judged = report["judged"]
     head = (
         f"{report['target']}: {report['horizon_days']} days from {judged['moment']},"
-        f" {judged['customers']:,} customers, best: {report['best']}\n"
-        f"{'':18}{'AUC':>20}{'log loss':>20}{'ECE':>8}{'predicted / observed':>22}"
+        f" {judged['customers']:,} customers, served: {report['best']} ({report['rung']})\n"
+        f"{'':24}{'AUC':>20}{'log loss':>20}{'ECE':>8}{'predicted / observed':>22}"
     )
-    lines = [
-        f"{name:18}{_span(m['auc'])}{_span(m['log_loss'])}{m['ece']['value']:8.3f}"
-        f"{m['mean_predicted']['value']:14.3f} / {m['mean_observed']['value']:.3f}"
-        for name, m in {**report["families"], **report["baselines"]}.items()
-    ]
-    version = f"registered: patron-{report['target']} version {report['version']}, challenger"
-    return "\n".join([head, *lines, version])
+    lines = [_tell_figures(n, m) for n, m in {**report["families"], **report["baselines"]}.items()]
+    verdict = "passed" if report["gate"]["passed"] else "refused"
+    version = (
+        f"grade {report['grade']['letter']}, gate {verdict}; registered:"
+        f" patron-{report['target']} version {report['version']}, challenger"
+    )
+    failed = [c for c in report["gate"]["checks"] if not c["passed"]]
+    reasons = [f"  {c['name']}: {c['found']}; {c['wanted']}" for c in failed]
+    return "\n".join([head, *lines, version, *reasons])
 
 
-def _span(estimate: dict[str, float]) -> str:
+def _tell_figures(name: str, figures: Mapping[str, Any]) -> str:
+    ece = f"{figures['ece']['value']:8.3f}" if "ece" in figures else f"{'':8}"
+    predicted, observed = (figures[n]["value"] for n in ("mean_predicted", "mean_observed"))
+    spans = "".join(_span(figures.get(n)) for n in ("auc", "log_loss"))
+    return f"{name:24}{spans}{ece}{predicted:14.3f} / {observed:.3f}"
+
+
+def _span(estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return f"{'':20}"
     return f"  {estimate['value']:.3f} ({estimate['low']:.3f}–{estimate['high']:.3f})"

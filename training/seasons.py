@@ -1,6 +1,5 @@
 """Foretell the base rate of a window not seen yet, from windows that have closed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -50,9 +49,7 @@ class Closed:
         return float(np.interp(day, self.starts, self.level))
 
 
-def observe_closed(
-    history: History, target: Target, serve: datetime, norms: Norms
-) -> Closed:
+def observe_closed(history: History, target: Target, serve: datetime, norms: Norms) -> Closed:
     """Return the target's share of outcomes in every window of a weekly grid closed at `serve`."""
     first_us, serve_us = history.find_first_order(), as_micros(serve)
     assert first_us is not None

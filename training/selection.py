@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from contract.models import Model, Numbers, log_odds
 from contract.segments import SEGMENTS, find_segments
@@ -14,8 +14,31 @@ from training.snapshots import Snapshots
 CLEARLY = 1.0  # standard errors by which another family must be better than the usual one
 SURELY = 1.96  # and a rule than the model, in a segment of
 FEWEST = 100  # customers at least
+ALIKE = 10.0
 
 RULES = ("days_since_order", "order_count")
+
+
+def find_weights(pairs: Mapping[str, Pair], last: Snapshots) -> tuple[float, ...]:
+    """Return what each model of a blend weighs: the best there, drawn towards weighing alike.
+
+    Weights are above 0 and add up to 1. Each model is taken as it was before the calibration
+    snapshot (stacking, Wolpert 1992; Breiman 1996); being off alike costs as much as ALIKE rows.
+    """
+    base = float(log_odds(last.outcome.mean()))
+    models = [place(pair.early, last) for pair in pairs.values()]
+    beyond = np.stack([m.margin(last.columns, base) - base for m in models])
+    outcome, count = last.outcome, len(models)
+
+    def loss(told: Numbers) -> float:
+        weights = special.softmax(np.append(told[2:], 0))
+        margin = base + told[1] + told[0] * (weights @ beyond)
+        apart = ALIKE * np.sum((weights - 1 / count) ** 2) / len(outcome)
+        return float(np.mean(np.logaddexp(0, margin) - outcome * margin) + apart)
+
+    start = np.concatenate([[1.0, 0.0], np.zeros(count - 1)])
+    best = optimize.minimize(loss, start, method="L-BFGS-B").x
+    return tuple(special.softmax(np.append(best[2:], 0)).tolist())
 
 
 def choose_family(usual: Sequence[str], pairs: Mapping[str, Pair], last: Snapshots) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 
@@ -28,12 +28,13 @@ class Snapshots:
     """Eligible customers at one or more moments: a row per customer and moment.
 
     `horizon` is how many days ahead the outcome lies; `norms` are what was usual in the shop as of
-    each moment.
+    each moment; `leaving` is whether the outcome is that customers leave.
     """
 
     rows: pd.DataFrame
     horizon: int
     norms: Mapping[datetime, Norms] = field(default_factory=dict)
+    leaving: bool = False
 
     @cached_property
     def columns(self) -> Columns:
@@ -55,19 +56,20 @@ class Snapshots:
         """Return the rows at these moments only."""
         kept = self.rows[AS_OF].isin([as_micros(m) for m in moments])
         norms = {m: self.norms[m] for m in moments if m in self.norms}
-        return Snapshots(self.rows[kept].reset_index(drop=True), self.horizon, norms)
+        rows = self.rows[kept].reset_index(drop=True)
+        return replace(self, rows=rows, norms=norms)
 
     def split(self) -> Iterator["Snapshots"]:
         """Yield the rows of each moment, the earliest first."""
         for _, rows in self.rows.groupby(AS_OF, sort=True):
-            yield Snapshots(rows.reset_index(drop=True), self.horizon, self.norms)
+            yield replace(self, rows=rows.reset_index(drop=True))
 
     def shuffle(self, seed: int) -> "Snapshots":
         """Return the same rows with the outcomes of each moment dealt out anew."""
-        dealt = self.rows.copy()
+        rng, dealt = np.random.default_rng(seed), self.rows.copy()
         by_moment = self.rows.groupby(AS_OF)[OUTCOME]
-        dealt[OUTCOME] = by_moment.transform(lambda o: o.sample(frac=1, random_state=seed).values)
-        return Snapshots(dealt, self.horizon, self.norms)
+        dealt[OUTCOME] = by_moment.transform(lambda o: rng.permutation(o.to_numpy()))
+        return replace(self, rows=dealt)
 
     @property
     def latest(self) -> Norms:
@@ -76,8 +78,13 @@ class Snapshots:
 
     def digest(self) -> str:
         """Return a sha256 of the rows, the same whenever the same data is read."""
-        hashes = pd.util.hash_pandas_object(self.rows, index=False).to_numpy()
-        return hashlib.sha256(hashes.tobytes()).hexdigest()
+        return digest_rows(self.rows)
+
+
+def digest_rows(rows: pd.DataFrame) -> str:
+    """Return a sha256 of the rows."""
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    return hashlib.sha256(hashes.tobytes()).hexdigest()
 
 
 def take_snapshots(history: History, target: Target, norms: Mapping[datetime, Norms]) -> Snapshots:
@@ -85,7 +92,12 @@ def take_snapshots(history: History, target: Target, norms: Mapping[datetime, No
     computed = compute(history, norms, None, partial(find_outcomes, target))
     frame = _as_frame(computed)
     kept = target.eligible.holds(computed.columns)
-    return Snapshots(frame[kept].reset_index(drop=True), target.over_days, dict(norms))
+    return Snapshots(
+        rows=frame[kept].reset_index(drop=True),
+        horizon=target.over_days,
+        norms=dict(norms),
+        leaving=target.eligible.others == "stage",
+    )
 
 
 def observe_priors(history: History, target: Target, norms: Norms) -> Priors:

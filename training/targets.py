@@ -25,9 +25,10 @@ HAS_ORDERED = Eligible(feature="days_since_order")
 class Target:
     """One question: of whom, over how many days, and what counts as yes.
 
-    `reads` are what the definition names: kinds of event, of which it sees those ahead, and features
-    as of the moment. Without a horizon it is the shop's own gaps that give one: the days within
-    which `returns` of the customers who come back have done so.
+    `reads` are what the definition names: kinds of event, of which it sees those ahead, and
+    features as of the moment. Without a horizon it is the shop's own gaps that give one: the days
+    within which `returns` of the customers who come back have done so. One that is `dated` is told
+    with the day by which an order is due.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Target:
     horizon_days: int | None = None
     returns: float = 0.8
     kind: Kind = "chance"
+    dated: bool = False
 
     @property
     def over_days(self) -> int:
@@ -84,7 +86,7 @@ def churn(orders: Events) -> Array:
     return np.asarray(orders.count() == 0)
 
 
-@target(HAS_ORDERED, returns=0.5)
+@target(HAS_ORDERED, returns=0.5, dated=True)
 def next_purchase(orders: Events) -> Array:
     """A customer who has ordered before places an order within the horizon."""
     return np.asarray(orders.count() > 0)

@@ -12,18 +12,17 @@ import mlflow
 import mlflow.data.meta_dataset
 import mlflow.data.pandas_dataset
 
-from contract.registry import Registry
+from contract.bundle import save_bundle
+from contract.registry import EARLY, Registry
 from contract.settings import Settings
 from contract.versions import Logged
 from features.dictionary import describe
 from training.card import read_grade, write_card
-from training.families import BOOSTING, FAMILIES, STEPS
-from training.figures import draw_curves
 from training.flavor import CARD, Flavor, log_bundle
 from training.importance import draw_importance, find_boosted
-from training.learn import Learned
-from training.report import write_report
-from training.snapshots import BESIDE, OUTCOME
+from training.learned import Learned
+from training.outcomes import OUTCOME
+from training.snapshots import BESIDE, digest_rows
 
 EXPERIMENT = "patron"
 SERVED = ("http", "https", "databricks")  # a server of MLflow, which keeps artifacts itself
@@ -46,7 +45,7 @@ def open_experiment(settings: Settings) -> None:
 
 def record(learned: Learned, registry: Registry) -> dict[str, Any]:
     """Log one learned target as a run, register its model, and return the report."""
-    report = write_report(learned)
+    report = dict(learned.report)
     with mlflow.start_run(run_name=f"{learned.target.name} {report['as_of']}", nested=True) as run:
         mlflow.log_params(_list_params(learned))
         mlflow.set_tags(_list_tags(learned))
@@ -63,27 +62,28 @@ def record(learned: Learned, registry: Registry) -> dict[str, Any]:
 
 def _log_model(learned: Learned, report: dict[str, Any], run_id: str) -> Logged:
     bundle, card = learned.bundle, write_card(report, learned.bundle)
-    rows = learned.judged.snapshot.rows[list(bundle.reads)]
+    rows = learned.judged[list(bundle.reads)]
     fullest = rows.notna().sum(axis=1).idxmax()
     info = log_bundle(Flavor(bundle, rows.loc[[fullest]], card, find_revision()))
-    tags = {**info.metadata, "dataset_sha256": learned.digest, "grade": read_grade(report)}
+    gate = "passed" if learned.verdict.passed else "refused"
+    own = {"dataset_sha256": learned.digest, "grade": read_grade(report), "gate": gate}
+    tags = {**info.metadata, **own}
     said = {name: value for name, value in tags.items() if value}
     mlflow.set_logged_model_tags(info.model_id, said)
     return Logged(info.model_id, run_id, bundle.manifest.meaning, card, said)
 
 
 def _list_params(learned: Learned) -> dict[str, Any]:
-    boosting = {f"xgboost.{name}": value for name, value in BOOSTING.items()}
+    judged, served = learned.stages
     return {
         "target": learned.target.name,
         "horizon_days": learned.target.horizon_days,
         "as_of": f"{learned.as_of:%Y-%m-%d}",
-        "family": learned.judged.best,
-        "judged_moment": f"{learned.judged.stages.serve:%Y-%m-%d}",
-        "train_moments": len(learned.judged.stages.train),
-        "refit_moments": len(learned.refitted.closed),
-        "xgboost.steps": STEPS,
-        **boosting,
+        "family": learned.bundle.manifest.family,
+        "judged_moment": f"{judged.serve:%Y-%m-%d}",
+        "train_moments": len(judged.train),
+        "refit_moments": len(served.closed),
+        **learned.params,
     }
 
 
@@ -106,7 +106,8 @@ def _list_tags(learned: Learned) -> dict[str, str]:
         "dataset_sha256": learned.digest,
         "git_revision": find_revision(),
         "python": platform.python_version(),
-        "families": ", ".join(FAMILIES),
+        "grade": read_grade(learned.report),
+        "gate": "passed" if learned.verdict.passed else "refused",
     }
 
 
@@ -125,13 +126,13 @@ def find_revision() -> str:
 
 def _log_datasets(learned: Learned) -> Any:
     """Log what was learned from and what was judged on, and return the latter."""
-    name, judged = learned.target.name, learned.judged
-    rows = judged.snapshot.rows.drop(columns=list(BESIDE[:2]))
+    name, (judged, served) = learned.target.name, learned.stages
+    rows = learned.judged.drop(columns=list(BESIDE[:2]))
     data = mlflow.data.pandas_dataset.from_pandas(
         rows,
         name=f"{name} judged snapshot",
         targets=OUTCOME,
-        digest=judged.snapshot.digest()[:DIGEST],
+        digest=digest_rows(learned.judged)[:DIGEST],
     )
     seen = mlflow.data.meta_dataset.MetaDataset(  # type: ignore[abstract] # MLflow's own slip
         data.source,
@@ -139,18 +140,18 @@ def _log_datasets(learned: Learned) -> Any:
         digest=learned.digest[:DIGEST],
         schema=data.schema,
     )
-    closed = learned.refitted.closed
+    closed = served.closed
     told = {"moments": len(closed), "first_moment": min(closed), "last_moment": max(closed)}
     mlflow.log_input(seen, "training", {n: str(v) for n, v in told.items()})
-    mlflow.log_input(data, "judged", {"moment": str(judged.stages.serve)})
+    mlflow.log_input(data, "judged", {"moment": str(judged.serve)})
     return data
 
 
 def _write_artifacts(learned: Learned, report: dict[str, Any], folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), "utf-8")
-    judged = learned.judged
-    entries = describe(tuple(judged.snapshot.columns))
+    entries = describe(tuple(learned.columns))
     (folder / "dictionary.json").write_text(json.dumps(entries, indent=1), "utf-8")
-    draw_curves(judged.snapshot.outcome, judged.probabilities, folder / "figures")
-    if boosted := find_boosted(learned.bundle):
-        draw_importance(boosted, judged.snapshot.columns, folder / "figures")
+    save_bundle(learned.early, folder / EARLY)
+    learned.draw(folder / "figures")
+    if boosted := find_boosted(learned.early):
+        draw_importance(boosted, learned.columns, folder / "figures")

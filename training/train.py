@@ -1,37 +1,79 @@
-"""Training on one page: learn each target, record it, register it."""
+"""Training on one page: find each target's horizon, learn it, record it, register it."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import mlflow
 
-from contract.moments import as_utc
-from contract.registry import Registry
+from contract.bundle import Bundle
+from contract.moments import as_micros, as_utc
+from contract.registry import CHAMPION, Registry
 from contract.settings import Settings
 from features.history import History
+from training.families import FAMILIES
 from training.folds import find_report_moment
+from training.horizons import find_horizon
 from training.learn import learn
+from training.learned import Asked, Tell
+from training.studies import open_storage
 from training.targets import Target
 from training.tracking import open_experiment, record
+from training.tuning import Budget
+
+
+@dataclass(frozen=True)
+class Books:
+    """Where a training run is written down, and how much it may try."""
+
+    settings: Settings
+    registry: Registry
+    trials: int = 0
+    seconds: float | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """How much is tried of each family, and where that is written down."""
+        storage = open_storage(self.settings) if self.trials else None
+        return Budget(self.trials, self.seconds, storage)
 
 
 def train(
-    history: History,
-    targets: Sequence[Target],
-    as_of: datetime,
-    books: tuple[Settings, Registry],
-    tell: Callable[[str], None],
+    history: History, targets: Sequence[Target], as_of: datetime, books: Books, tell: Tell
 ) -> dict[str, Any]:
     """Learn, judge and register each target; return the reports under `targets`, by name."""
-    settings, registry = books
-    open_experiment(settings)
-    reports = {}
+    open_experiment(books.settings)
+    as_of = as_utc(as_of)
+    seen = history.before(as_micros(as_of))
+    tell("finding horizons")
+    targets = [find_horizon(seen, target, as_of) for target in targets]
     # No later than any target's judged moment, so that none of them is told what came after it.
-    words_as_of = find_report_moment(as_utc(as_of), max(t.horizon_days for t in targets))
+    words_as_of = find_report_moment(as_of, max(t.over_days for t in targets))
+    asked, reports = Asked(tell, words_as_of, books.budget), {}
     with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
         for target in targets:
-            learned = learn(history, target, as_of, tell, words_as_of)
+            champions = fetch_champion(books.registry, target)
+            learned = learn(history, target, as_of, replace(asked, champions=champions))
             tell(f"{target.name}: recording in MLflow")
-            reports[target.name] = record(learned, registry)
+            reports[target.name] = record(learned, books.registry)
     return {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}
+
+
+def count_steps(targets: Sequence[Target], trials: int) -> int:
+    """Return how many steps training tells of, so that a bar can count on them."""
+    tuned = sum(family.search is not None for family in FAMILIES.values())
+    return 1 + len(targets) * (5 + trials * tuned)
+
+
+def fetch_champion(registry: Registry, target: Target) -> tuple[Bundle, ...]:
+    """Return the target's champion as it serves and as it was judged; nothing without one."""
+    if target.name not in registry.list_targets(CHAMPION):
+        return ()
+    version = registry.find(target.name, CHAMPION)
+    with tempfile.TemporaryDirectory() as folder:
+        champion = registry.fetch(version, Path(folder))
+        early = registry.fetch_early(version, Path(folder))
+    return (champion, early) if early else (champion,)

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -51,10 +51,13 @@ class Tuned:
     reason: str
     trials: Sequence[Trial] = field(default_factory=tuple)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what came of it as plain values, trials apart."""
+        told = asdict(self)
+        return {**told, "settings": dict(self.settings), "trials": len(self.trials)}
 
-def tune(
-    family: Family, seen: tuple[Snapshots, Stages], budget: Budget, tell: Tell
-) -> Tuned:
+
+def tune(family: Family, seen: tuple[Snapshots, Stages], budget: Budget, tell: Tell) -> Tuned:
     """Return the family's settings, tuned if that wins on the folds and the calibration snapshot.
 
     Folds validate at moments before the calibration snapshot, each learned from what had closed by

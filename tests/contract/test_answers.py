@@ -27,9 +27,7 @@ NEXT = NextPurchase(
     earliest=date(2026, 12, 2),
     latest=date(2027, 1, 20),
 )
-UP_SELL = UpSell(
-    probability=0.07, percentile=44, horizon_days=90, baseline=0.09, rung="full_model"
-)
+UP_SELL = UpSell(probability=0.07, percentile=44, horizon_days=90, baseline=0.09, rung="full_model")
 FLAT = {
     "customer_id": "C-1",
     "as_of": AS_OF,

@@ -31,4 +31,7 @@ def test_each_group_has_a_clock_of_its_own():
 
 
 def test_days_go_no_further_than_five_years():
-    assert EVEN.days_until(0.9, np.array([0.0, 1.0])).tolist() == [1825, pytest.approx(3.33, abs=0.01)]
+    assert EVEN.days_until(0.9, np.array([0.0, 1.0])).tolist() == [
+        1825,
+        pytest.approx(3.33, abs=0.01),
+    ]

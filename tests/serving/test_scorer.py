@@ -7,7 +7,6 @@ import pytest
 from contract.errors import BundleError
 from contract.moments import as_micros
 from features.told import Line, tell_history
-from contract.waits import Waits
 from serving.scorer import Scorer, find_stages
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)

@@ -7,7 +7,12 @@ from typing import Any
 from contract.models import Model
 from training.families.boosting import BOOSTED, fit_boosted, search_boosted
 from training.families.linear import (
-    LOGISTIC, fit_base_rate, fit_counts, fit_logistic, fit_silence, search_logistic,
+    LOGISTIC,
+    fit_base_rate,
+    fit_counts,
+    fit_logistic,
+    fit_silence,
+    search_logistic,
 )  # fmt: skip
 from training.families.plain import fit_cells, fit_repeating_model
 from training.families.scikit import HISTOGRAM, fit_histogram, search_histogram

@@ -45,8 +45,7 @@ def fit_cells(snapshots: Snapshots, settings: Mapping[str, Any]) -> Model:
     row, column = flat.find(snapshots.columns)
     cell = row * 3 + column
     count, came, base = (
-        np.bincount(cell, weights, 9)
-        for weights in (None, snapshots.outcome, snapshots.base_rate)
+        np.bincount(cell, weights, 9) for weights in (None, snapshots.outcome, snapshots.base_rate)
     )
     usual = np.where(count > 0, base / np.maximum(count, 1), snapshots.base_rate.mean())
     # A customer is in several snapshots, and is news in one of them.

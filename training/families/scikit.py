@@ -1,4 +1,4 @@
-"""scikit-learn's HistGradientBoosting, kept as XGBoost trees: one form on disk, one way to answer."""
+"""scikit-learn's HistGradientBoosting, kept as XGBoost trees: one form on disk for both."""
 
 import json
 from collections.abc import Mapping
@@ -61,9 +61,9 @@ def convert(learner: Any, inputs: int) -> Any:
 
     start = float(np.ravel(learner._baseline_prediction)[0])
     grown = [trees[0].nodes for trees in learner._predictors]
-    one = xgboost.train({"max_depth": 1, "nthread": 1, "base_score": 0.5,
-                         "objective": "binary:logistic"},
-                        xgboost.DMatrix(np.eye(2, inputs, dtype=np.float32), [0, 1]), 1)  # fmt: skip
+    words = {"max_depth": 1, "nthread": 1, "base_score": 0.5, "objective": "binary:logistic"}
+    rows = np.eye(2, inputs, dtype=np.float32)
+    one = xgboost.train(words, xgboost.DMatrix(rows, [0, 1]), 1)
     model = json.loads(bytes(one.save_raw("json")))
     ensemble = model["learner"]["gradient_booster"]["model"]
     ensemble["trees"] = [
