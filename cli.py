@@ -22,8 +22,6 @@ Verb = Callable[[Arguments, Settings], int]
 
 OK, WRONG, STOPPED = 0, 1, 130
 
-TRIALS = 0  # what tuning gains over good settings is little: docs/quality.md
-
 ENGINES = ("polars", "duckdb", "_duckdb", "pyspark", "py4j")
 UNREADABLE = (
     "A table cannot be read to its end ({}). Write it again: CSV in UTF-8, with commas, and as many"
@@ -92,17 +90,14 @@ def read_words() -> argparse.ArgumentParser:
     train.add_argument("--as-of", required=True, help="only what happened before it is read")
     train.add_argument("--target", action="append", help="default: every target")
     train.add_argument("--horizon", type=int, help="days ahead; default: by the shop's own gaps")
-    train.add_argument(
-        "--trials", type=int, default=TRIALS, help=f"of each family's settings; default {TRIALS}"
-    )
-    train.add_argument(
-        "--timeout", type=float, help="seconds of trials of each family; default: none"
-    )
+    train.add_argument("--trials", type=int, default=0, help="of each family; default 0")
+    train.add_argument("--timeout", type=float, help="seconds of trials of each family")
     train.add_argument("--report", type=Path, help="file to write the report to, as JSON")
 
     promote = add("promote", promote_targets, "Make challengers champions.")
     promote.add_argument("--target", action="append", help="default: every challenger")
     promote.add_argument("--reason", default="", help="why, for patron history")
+    promote.add_argument("--despite", metavar="REASON", help="promote what the gate refused, and why")
 
     rollback = add("rollback", roll_back, "Make the version before the champion champion again.")
     rollback.add_argument("--target", help="default: the only one that can go back")
@@ -226,7 +221,8 @@ def promote_targets(arguments: Arguments, settings: Settings) -> int:
         registry = open_registry(settings)
         targets = arguments.target or registry.list_targets(CHALLENGER)
         tell("promoting")
-        versions = [registry.promote(target, arguments.reason) for target in targets]
+        reason = arguments.despite or arguments.reason
+        versions = [registry.promote(t, reason, bool(arguments.despite)) for t in targets]
     if not versions:
         raise PatronError("There is no challenger to promote.", "Run patron train first.")
     for version in versions:

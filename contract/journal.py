@@ -4,6 +4,7 @@ Each record is a tag of its own on the registered model, so that writers at the 
 each other and none overwrites another's. Times are UTC, of the clock of the machine that wrote.
 """
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from contract.errors import RegistryError
 
 KEY = "patron.journal."
+PASSED, REFUSED = "passed", "refused"  # what a gate decides
 LONGEST = 5000  # characters that MLflow's column for a registered model's tag holds
 
 How = Literal["promoted", "rolled_back", "set_by_others"]
@@ -58,6 +60,24 @@ class Term:
 
 ENTRY = TypeAdapter(Entry)
 TERMS = TypeAdapter(list[Term])
+
+
+def write_decision(passed: bool, reasons: Sequence[str]) -> dict[str, str]:
+    """Return the tags of a version that say what the gate decided of it, and why."""
+    told = json.dumps(list(reasons))
+    if len(told) > LONGEST:
+        told = json.dumps([f"{len(reasons)} checks are not passed; see the gate in report.json"])
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"gate": PASSED if passed else REFUSED, "gate_reasons": told, "gate_at": at}
+
+
+def read_decision(target: str, version: str, tags: Mapping[str, str]) -> Decision | None:
+    """Return the decision that a version's tags tell of, None if they tell of none."""
+    if "gate" not in tags:
+        return None
+    reasons = tuple(json.loads(tags.get("gate_reasons", "[]")))
+    at = datetime.fromisoformat(tags["gate_at"])
+    return Decision(target, version, tags["gate"], reasons, at)
 
 
 def write_entry(entry: Entry) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from contract import journal
 from contract.bundle import Bundle, load_bundle
 from contract.errors import RegistryError
-from contract.journal import Decision, Entry, Term
+from contract.journal import REFUSED, Decision, Entry, Term
 from contract.settings import Settings
 from contract.versions import Logged, Version, describe_model, shorten
 
@@ -53,13 +53,20 @@ class Registry:
         self.client.set_registered_model_alias(name, CHALLENGER, made.version)
         return Version(target, str(made.version), logged.run_id)
 
-    def promote(self, target: str, reason: str = "", verdict: Decision | None = None) -> Version:
+    def promote(self, target: str, reason: str = "", despite: bool = False) -> Version:
         """Make the target's challenger its champion and return it; the old one stays `previous`.
 
-        The reason, and what a gate decided of this very version, are recorded for `history`.
+        One that the gate refused is promoted only `despite` that. What the gate decided and the
+        reason are recorded for `history`.
         """
         challenger = self.find(target, CHALLENGER)
         name, number = PREFIX + target, challenger.number
+        verdict = self.read_decision(challenger)
+        if verdict and verdict.verdict == REFUSED and not despite:
+            raise RegistryError(
+                f"The gate refused {name} version {number}: {'; '.join(verdict.reasons)}.",
+                "Train another, or promote this one all the same: --despite REASON.",
+            )
         entry = journal.write_promotion(target, number, (reason, verdict))
         before = self._version(target, CHAMPION)
         if before and before.number != number:
@@ -70,6 +77,12 @@ class Registry:
             self.client.delete_registered_model_alias(name, CHALLENGER)
         self.client.set_registered_model_tag(name, *entry)
         return challenger
+
+    def read_decision(self, version: Version) -> Decision | None:
+        """Return what the gate decided of a version, None where it was not held."""
+        name = PREFIX + version.target
+        tags = self.client.get_model_version(name, version.number).tags
+        return journal.read_decision(version.target, version.number, tags)
 
     def rollback(self, target: str, reason: str = "") -> Version:
         """Make the version before the champion champion again and return it; record why.

@@ -1,7 +1,7 @@
 """How far ahead a shop can be asked: from the gaps between its customers' own orders."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,6 +12,7 @@ from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.sources import Shop
+from features.sums import Mask
 from features.timeline import DAY_US
 from training.folds import count_days
 from training.seasons import SAMPLE, observe_closed
@@ -51,37 +52,50 @@ def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
 def measure_return(history: History, as_of: datetime, share: float) -> float:
     """Return the days within which that share of the customers who come back have done so.
 
-    The gaps that are still open at `as_of` count as far as they have come (Kaplan & Meier 1958);
-    without them the days would be too few. Customers who never come back cannot be told from those
-    who are not back yet, so shares are of all who were seen to come back within the history.
+    Each customer counts once, however often they order. The gap that is still open at `as_of`
+    counts as far as it has come (Kaplan & Meier 1958); without it the days would be too few.
+    Customers who never come back cannot be told from those who are not back yet, so shares are of
+    all who were seen to come back within the history.
     """
-    closed, still_open = measure_gaps(history, as_of)
-    if not len(closed):
+    gaps = measure_gaps(history, as_of)
+    days, survival = estimate_survival(gaps)
+    if not len(days):
         return float(ROUND[-1])
-    days, survival = estimate_survival(closed, still_open)
     back = (1 - survival) / (1 - survival[-1])
     return float(days[np.argmax(back >= share)])
 
 
-def measure_gaps(history: History, as_of: datetime) -> tuple[Numbers, Numbers]:
-    """Return the days from each order to the customer's next, and from each last one to `as_of`."""
+@dataclass(frozen=True)
+class Gaps:
+    """Days from an order to the customer's next, or to the last day known where it is `open`."""
+
+    days: Numbers
+    open: Mask
+    weight: Numbers
+
+
+def measure_gaps(history: History, as_of: datetime) -> Gaps:
+    """Return the gaps of each customer, which together weigh 1."""
     seen = history.sample(SAMPLE)
     orders = Shop(seen).past("orders", as_micros(as_of))
-    day = -np.floor(orders.days_ago)
-    owner = orders.each(np.arange(len(seen)))
     held = orders.days_ago > 0
-    day, owner = day[held], owner[held]
-    same = owner[1:] == owner[:-1]
-    gaps = np.diff(day)[same]
-    last = np.append(~same, True) if len(day) else np.zeros(0, dtype=bool)
-    return gaps[gaps > 0], -day[last]
+    day = -np.floor(orders.days_ago[held])
+    owner = orders.each(np.arange(len(seen)))[held]
+    last = np.append(owner[1:] != owner[:-1], True)[: len(owner)]
+    days = np.where(last, -day, np.append(day[1:], 0)[: len(day)] - day)
+    kept = last | (days > 0)  # a second order of one day is no gap
+    owner = owner[kept]
+    return Gaps(days[kept], last[kept], 1 / np.bincount(owner)[owner])
 
 
-def estimate_survival(closed: Numbers, still_open: Numbers) -> tuple[Numbers, Numbers]:
+def estimate_survival(gaps: Gaps) -> tuple[Numbers, Numbers]:
     """Return days, and the share of gaps longer than each of them, by Kaplan & Meier."""
-    days, came = np.unique(closed, return_counts=True)
-    ended = np.sort(np.concatenate([closed, still_open]))
-    at_risk = len(ended) - np.searchsorted(ended, days, side="left")
+    closed = ~gaps.open
+    days, place = np.unique(gaps.days[closed], return_inverse=True)
+    came = np.bincount(place, gaps.weight[closed], len(days))
+    order = np.argsort(gaps.days)
+    upto = np.append(0, np.cumsum(gaps.weight[order]))
+    at_risk = upto[-1] - upto[np.searchsorted(gaps.days[order], days, side="left")]
     return days, np.asarray(np.cumprod(1 - came / at_risk), dtype=np.float64)
 
 

@@ -99,10 +99,11 @@ def foretell(closed: Closed, day: float) -> tuple[float, float]:
             break
         moves.append(then - before)
         weights.append(min(1.0, (last - YEAR * years) / YEAR) ** 2)
-    if not moves:
+    certainty = max(weights, default=0.0)
+    if not certainty:
         return float(closed.level[-1]), 0.0
-    moved = float(np.dot(weights, moves)) / len(moves)
-    return float(closed.level[-1]) + moved, max(weights)
+    moved = certainty * float(np.average(moves, weights=weights))
+    return float(closed.level[-1]) + moved, certainty
 
 
 def measure_error(closed: Closed, certainty: float) -> float:

@@ -13,6 +13,7 @@ import mlflow.data.meta_dataset
 import mlflow.data.pandas_dataset
 
 from contract.bundle import save_bundle
+from contract.journal import PASSED, REFUSED, write_decision
 from contract.registry import EARLY, Registry
 from contract.settings import Settings
 from contract.versions import Logged
@@ -65,9 +66,9 @@ def _log_model(learned: Learned, report: dict[str, Any], run_id: str) -> Logged:
     rows = learned.judged[list(bundle.reads)]
     fullest = rows.notna().sum(axis=1).idxmax()
     info = log_bundle(Flavor(bundle, rows.loc[[fullest]], card, find_revision()))
-    gate = "passed" if learned.verdict.passed else "refused"
-    own = {"dataset_sha256": learned.digest, "grade": read_grade(report), "gate": gate}
-    tags = {**info.metadata, **own}
+    own = {"dataset_sha256": learned.digest, "grade": read_grade(report)}
+    gate = write_decision(learned.verdict.passed, learned.verdict.reasons)
+    tags = {**info.metadata, **own, **gate}
     said = {name: value for name, value in tags.items() if value}
     mlflow.set_logged_model_tags(info.model_id, said)
     return Logged(info.model_id, run_id, bundle.manifest.meaning, card, said)
@@ -107,7 +108,7 @@ def _list_tags(learned: Learned) -> dict[str, str]:
         "git_revision": find_revision(),
         "python": platform.python_version(),
         "grade": read_grade(learned.report),
-        "gate": "passed" if learned.verdict.passed else "refused",
+        "gate": PASSED if learned.verdict.passed else REFUSED,
     }
 
 

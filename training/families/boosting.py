@@ -21,12 +21,12 @@ FIXED = {
 
 # Shallow trees, few steps, half of the rows and few columns at a time: docs/decisions/0004.
 BOOSTED: tuple[Mapping[str, Any], ...] = (
-    {"steps": 120, "max_depth": 3, "eta": 0.05, "num_parallel_tree": 4, "min_child_weight": 20.0,
-     "subsample": 0.5, "colsample_bynode": 0.3, "reg_lambda": 1.0},
+    {"steps": 130, "max_depth": 3, "eta": 0.06, "num_parallel_tree": 1, "min_child_weight": 20.0,
+     "subsample": 1.0, "colsample_bynode": 0.15, "reg_lambda": 10.0},
+    {"steps": 100, "max_depth": 4, "eta": 0.06, "num_parallel_tree": 1, "min_child_weight": 20.0,
+     "subsample": 1.0, "colsample_bynode": 0.15, "reg_lambda": 10.0},
     {"steps": 300, "max_depth": 2, "eta": 0.05, "num_parallel_tree": 1, "min_child_weight": 20.0,
      "subsample": 0.7, "colsample_bynode": 0.2, "reg_lambda": 1.0},
-    {"steps": 100, "max_depth": 4, "eta": 0.05, "num_parallel_tree": 2, "min_child_weight": 50.0,
-     "subsample": 0.5, "colsample_bynode": 0.2, "reg_lambda": 10.0},
 )  # fmt: skip
 
 

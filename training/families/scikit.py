@@ -13,8 +13,8 @@ from training.ranks import rank_rows
 from training.snapshots import Snapshots
 
 HISTOGRAM: tuple[Mapping[str, Any], ...] = (
-    {"max_iter": 150, "max_depth": 4, "learning_rate": 0.05, "min_samples_leaf": 100,
-     "l2_regularization": 10.0, "max_features": 0.3},
+    {"max_iter": 100, "max_depth": 4, "learning_rate": 0.06, "min_samples_leaf": 100,
+     "l2_regularization": 10.0, "max_features": 0.15},
 )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def convert(learner: Any, inputs: int) -> Any:
 
 def _tell_tree(number: int, nodes: Any, facts: tuple[int, float]) -> dict[str, Any]:
     inputs, start = facts
+    nodes = _sort_nodes(nodes)
     count = len(nodes)
     leaf = nodes["is_leaf"].astype(bool)
     left, right = (np.where(leaf, -1, nodes[side].astype(int)) for side in ("left", "right"))
@@ -105,6 +106,20 @@ def _tell_tree(number: int, nodes: Any, facts: tuple[int, float]) -> dict[str, A
         "tree_param": {"num_deleted": "0", "num_feature": str(inputs), "num_nodes": str(count),
                        "size_leaf_vector": "1"},
     }  # fmt: skip
+
+
+def _sort_nodes(nodes: Any) -> Any:
+    """Return the nodes level by level: XGBoost takes the node after a left child for the right."""
+    order = [0]
+    for place in order:
+        if not nodes[place]["is_leaf"]:
+            order += [int(nodes[place]["left"]), int(nodes[place]["right"])]
+    moved = np.empty(len(nodes), dtype=np.int64)
+    moved[order] = np.arange(len(nodes))
+    told = nodes[order].copy()
+    for side in ("left", "right"):
+        told[side] = moved[told[side].astype(np.int64)]
+    return told
 
 
 def _find_edges(nodes: Any) -> Numbers:
