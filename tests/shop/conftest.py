@@ -16,6 +16,7 @@ NAMES = (
     "interactions",
     "truth/customers",
     "truth/future",
+    "truth/categories",
     "truth/campaigns",
 )
 

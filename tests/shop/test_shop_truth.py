@@ -9,7 +9,8 @@ from shop import Plan
 from shop.clock import build_clocks, read_clock, turn_back
 from shop.orders import draw_orders, draw_renewals
 from shop.people import draw_people
-from shop.truth import predict_orders, survive
+from shop.phases import survive
+from shop.truth import look_ahead, predict_orders
 
 Tables = dict[str, pl.DataFrame]
 
@@ -63,16 +64,17 @@ def test_single_phase_chances_agree_with_the_exact_integral() -> None:
     plan = Plan(customers=400, months=12, seed=5)
     clocks, rng = build_clocks(plan), np.random.default_rng(5)
     people = draw_people(rng, 400, clocks)
-    p_30d, p_90d = predict_orders(people, clocks, draw_orders(rng, people, clocks))
+    outlook = look_ahead(people, clocks, draw_orders(rng, people, clocks))
+    chance = predict_orders(outlook, 400)
     alive = (people.left > clocks.ends) & (people.rate > 0) & (people.gap_shape == 1)
     assert alive.sum() > 50
     for who in np.flatnonzero(alive):
-        pace = np.diff(clocks.totals[people.clock[who]])[-90 * 24 :] * people.rate[who]
+        pace = np.diff(clocks.totals[people.clock[who]])[-365 * 24 :] * people.rate[who]
         total = pace + people.hazard[who] / 24  # either an order or leaving ends the wait
         waiting = np.exp(-np.concatenate([[0.0], np.cumsum(total)[:-1]]))
         exact = np.cumsum(waiting * pace / total * -np.expm1(-total))
-        assert p_30d[who] == pytest.approx(exact[30 * 24 - 1], abs=1e-4)
-        assert p_90d[who] == pytest.approx(exact[-1], abs=1e-4)
+        for days in (30, 90, 365):
+            assert chance[days][who] == pytest.approx(exact[days * 24 - 1], abs=1e-4)
 
 
 def test_survival_is_that_of_the_erlang_gap() -> None:

@@ -1,0 +1,96 @@
+"""What the phases of an Erlang gap foretell: the closed forms behind the truth.
+
+A gap of mean one with k phases is k exponential waits at rate k, one after the other. So
+the number of phases that end in a time x is Poisson with mean kx, and an order is every kth
+of them. Times are customers' own: clock times order rate.
+"""
+
+from collections.abc import Iterator
+from math import factorial
+
+import numpy as np
+
+from .arrays import Floats, Ints
+from .constants import PLANTED
+
+SHAPES = PLANTED.buying.gap_shapes
+LEAST = 1e-12
+"""Stands for a chance of zero where a root of it is divided by."""
+
+
+def survive(shape: Ints, waits: Floats) -> Floats:
+    """The chance that an Erlang gap of mean one, of each shape, is longer than each wait."""
+    phases = shape[:, None] * waits
+    terms: Floats = np.zeros_like(phases)
+    for number in range(max(SHAPES)):
+        terms += np.where(number < shape[:, None], phases**number / factorial(number), 0.0)
+    terms *= np.exp(-phases)
+    return terms
+
+
+def weigh_phases(shape: Ints, aged: Floats) -> Floats:
+    """The chance that 0, 1, 2 … phases of a gap are over that has lasted so long already.
+
+    One row per gap: a Poisson draw with mean k × age that is known to be below k.
+    """
+    weights = np.zeros((len(shape), max(SHAPES)))
+    for number in range(max(SHAPES)):
+        weights[:, number] = (shape * aged) ** number / factorial(number) * (number < shape)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def draw_phases(rng: np.random.Generator, shape: Ints, aged: Floats) -> Ints:
+    """How many phases of each gap are over, drawn given how long it has lasted."""
+    edges = np.cumsum(weigh_phases(shape, aged), axis=1)[:, :-1]
+    over: Ints = (rng.random(len(shape))[:, None] >= edges).sum(axis=1)
+    return over
+
+
+def expect_renewals(shape: Ints, aged: Floats, ahead: Floats) -> Floats:
+    """The expected number of orders in each own time ahead, given the age of the gap.
+
+    The phase that is running walks round a ring of k, whose harmonics fade: with weight q_j
+    of j phases over, w = exp(2πil/k) and a = k(1 − w^l), the number is
+    x + Σ_{l=1}^{k−1} Σ_j q_j w^{l(j+1)} (1 − exp(−a x)) / a; Cox (1962), Renewal Theory, ch. 4.
+    """
+    number = ahead.copy()
+    for k, rows in split_shapes(shape):
+        weights = weigh_phases(shape[rows], aged[rows])[:, :k]
+        for root in list_roots(k)[1:]:
+            fade = k * (1 - root)
+            start = weights @ root ** np.arange(1, k + 1) / fade
+            number[rows] += (start[:, None] * -np.expm1(-fade * ahead[rows])).real
+    return number
+
+
+def escape(shape: Ints, aged: Floats, ahead: Floats, spared: Floats) -> Floats:
+    """The chance that no order within each own time ahead is a hit, each spared so likely.
+
+    The ring as above, but an order ends it unless spared (chance z): its harmonics are those
+    of r = z^{1/k}. Arrays: `ahead` per customer and time, `spared` and the answer also per
+    kind of hit, as [customer, kind] and [customer, kind, time].
+    """
+    chance = np.zeros((*spared.shape, ahead.shape[1]))
+    for k, rows in split_shapes(shape):
+        weights = weigh_phases(shape[rows], aged[rows])[:, None, :k]
+        radius = np.maximum(spared[rows], LEAST) ** (1 / k)
+        for root in list_roots(k):
+            turn = radius * root
+            powers = turn[..., None] ** np.arange(k)
+            start = (1 / powers).mean(axis=-1) * (weights * powers).sum(axis=-1)
+            fade = np.exp(-k * (1 - turn)[..., None] * ahead[rows][:, None, :])
+            chance[rows] += (start[..., None] * fade).real
+    return chance
+
+
+def list_roots(k: int) -> list[complex | float]:
+    """The k-th roots of one, 1 itself first, as plain numbers where they are real."""
+    exact: dict[int, list[complex | float]] = {1: [1.0], 2: [1.0, -1.0], 4: [1.0, 1j, -1.0, -1j]}
+    return exact.get(k) or [complex(root) for root in np.exp(2j * np.pi * np.arange(k) / k)]
+
+
+def split_shapes(shape: Ints) -> Iterator[tuple[int, Ints]]:
+    """Each number of phases, with the rows that have it."""
+    for k in SHAPES:
+        yield k, np.flatnonzero(shape == k)
