@@ -53,7 +53,7 @@ def table_truth(
             "expected_order_value": truth.worth.mean,
             "order_value_variance": truth.worth.variance,
             "return_share": tastes.returns,
-            "stepped_up_at": write_times(chunk.starts, truth.steps, np.isfinite(truth.steps)),
+            "steps_up_at": write_times(chunk.starts, truth.steps, np.isfinite(truth.steps)),
         }
     )
 
