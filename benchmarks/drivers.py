@@ -12,11 +12,19 @@ import polars as pl
 
 # With -P a script finds nothing beside it, and benchmarks are no installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from benchmarks.shop_drivers import DRIVERS, LIMITS, OUTCOMES, measure, rank  # noqa: E402
-from benchmarks.shop_rows import read_targets  # noqa: E402
-from shop import Plan, tell_season  # noqa: E402
+from benchmarks.shop_drivers import DRIVERS, LIMITS, OUTCOMES, measure, rank
+from benchmarks.shop_rows import read_targets
+from shop import Plan, tell_season
 
 CUSTOMERS, MONTHS, SEED = 50_000, 24, 1
+AGREEMENT = {
+    "true_p_order_30d": pl.col("orders_30d") > 0,
+    "true_p_order_90d": pl.col("orders_90d") > 0,
+    "true_p_order_365d": pl.col("orders_365d") > 0,
+    "true_expected_orders_365d": pl.col("orders_365d"),
+    "true_expected_spend_365d": pl.col("spent_365d"),
+}
+"""What came, by the column of the truth that foretells it."""
 
 
 def write_money(told: float, outcome: str) -> str:
@@ -48,6 +56,18 @@ def print_limits(target: str, rows: pl.DataFrame) -> None:
     print(f"| `{target}` | {rows.height:,} | {base} | " + " | ".join(f"{t:.3f}" for t in told), "|")
 
 
+def print_agreement(rows: pl.DataFrame) -> None:
+    """Print what the truth foretells of those not lost beside what came, and how far apart."""
+    alive = rows.filter("true_alive")
+    for foretold, came in AGREEMENT.items():
+        told = alive.select(foretold=pl.col(foretold), came=came.cast(pl.Float64))
+        means = told.mean().row(0)
+        apart = told["came"] - told["foretold"]
+        errors = apart.sum() / (apart**2).sum() ** 0.5
+        name = foretold.removeprefix("true_")
+        print(f"| `{name}` | {means[0]:,.3f} | {means[1]:,.3f} | {errors:+.1f} |")
+
+
 def print_season() -> None:
     """Print the planted pace of each month from November 2025 on."""
     plan = Plan(CUSTOMERS, MONTHS, SEED)
@@ -70,6 +90,8 @@ def print_all() -> None:
     print("\n| target | rows | mean | by the truth | by one feature |\n|---|---:|---:|---:|---:|")
     for target, rows in targets.items():
         print_limits(target, rows)
+    print("\n| truth | foretold | came | standard errors |\n|---|---:|---:|---:|")
+    print_agreement(targets["next_purchase"])
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
         targets = read_targets(Path(folder), Plan(CUSTOMERS, MONTHS, SEED, step_up=True))
     print("\nWith --step-up:")

@@ -109,7 +109,7 @@ OUTCOMES = {
 LIMITS = {
     "churn": (-pl.col("true_p_order_90d"), pl.col("days_since_order")),
     "next_purchase": (pl.col("true_p_order_30d"), -pl.col("days_since_order")),
-    "cross_sell": (pl.col("p_bought_90d"), -pl.len().over("category")),
+    "cross_sell": (pl.col("p_bought_90d"), 1 / pl.len().over("category")),
     "up_sell": (1 / LUCK, -pl.col("recent_order_value_365d")),
     "lifetime_value": (pl.col("true_expected_spend_365d"), pl.col("spend_365d")),
 }

@@ -3,13 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import gamma
 
 from shop import Plan
 from shop.clock import build_clocks, read_clock, turn_back
 from shop.orders import draw_orders, draw_renewals
 from shop.people import draw_people
-from shop.phases import survive
 from shop.truth import look_ahead, predict_orders
 
 Tables = dict[str, pl.DataFrame]
@@ -75,13 +73,6 @@ def test_single_phase_chances_agree_with_the_exact_integral() -> None:
         exact = np.cumsum(waiting * pace / total * -np.expm1(-total))
         for days in (30, 90, 365):
             assert chance[days][who] == pytest.approx(exact[days * 24 - 1], abs=1e-4)
-
-
-def test_survival_is_that_of_the_erlang_gap() -> None:
-    waits = np.array([[0.0, 0.3, 1.0, 2.5, 9.0]] * 3)
-    shape = np.array([1, 2, 4])
-    expected = gamma.sf(waits, shape[:, None], scale=1 / shape[:, None])
-    np.testing.assert_allclose(survive(shape, waits), expected, rtol=1e-12)
 
 
 def test_renewals_have_the_mean_and_spread_of_erlang_gaps() -> None:
