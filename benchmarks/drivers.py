@@ -20,11 +20,11 @@ CUSTOMERS, MONTHS, SEED = 50_000, 24, 1
 AGREEMENT = {
     "true_p_order_30d": pl.col("orders_30d") > 0,
     "true_p_order_90d": pl.col("orders_90d") > 0,
-    "true_p_order_365d": pl.col("orders_365d") > 0,
-    "true_expected_orders_365d": pl.col("orders_365d"),
+    "true_p_order_365d": pl.col("orders_365d_after") > 0,
+    "true_expected_orders_365d": pl.col("orders_365d_after"),
     "true_expected_spend_365d": pl.col("spent_365d"),
 }
-"""What came, by the column of the truth that foretells it."""
+"""What came, by the column of the truth that foretells it (`_after`: a feature has the name)."""
 
 
 def write_money(told: float, outcome: str) -> str:

@@ -23,7 +23,8 @@ def survive(shape: Ints, waits: Floats) -> Floats:
     phases = shape[:, None] * waits
     terms: Floats = np.zeros_like(phases)
     for number in range(max(SHAPES)):
-        terms += np.where(number < shape[:, None], phases**number / factorial(number), 0.0)
+        rows = np.flatnonzero(number < shape)
+        terms[rows] += phases[rows] ** number / factorial(number)
     terms *= np.exp(-phases)
     return terms
 
@@ -57,10 +58,10 @@ def expect_renewals(shape: Ints, aged: Floats, ahead: Floats) -> Floats:
     number = ahead.copy()
     for k, rows in split_shapes(shape):
         weights = weigh_phases(shape[rows], aged[rows])[:, :k]
-        for root in list_roots(k)[1:]:
+        for root, times in list_roots(k)[1:]:
             fade = k * (1 - root)
             start = weights @ root ** np.arange(1, k + 1) / fade
-            number[rows] += (start[:, None] * -np.expm1(-fade * ahead[rows])).real
+            number[rows] += times * (start[:, None] * -np.expm1(-fade * ahead[rows])).real
     return number
 
 
@@ -75,19 +76,24 @@ def escape(shape: Ints, aged: Floats, ahead: Floats, spared: Floats) -> Floats:
     for k, rows in split_shapes(shape):
         weights = weigh_phases(shape[rows], aged[rows])[:, None, :k]
         radius = np.maximum(spared[rows], LEAST) ** (1 / k)
-        for root in list_roots(k):
+        for root, times in list_roots(k):
             turn = radius * root
             powers = turn[..., None] ** np.arange(k)
             start = (1 / powers).mean(axis=-1) * (weights * powers).sum(axis=-1)
             fade = np.exp(-k * (1 - turn)[..., None] * ahead[rows][:, None, :])
-            chance[rows] += (start[..., None] * fade).real
+            chance[rows] += times * (start[..., None] * fade).real
     return chance
 
 
-def list_roots(k: int) -> list[complex | float]:
-    """The k-th roots of one, 1 itself first, as plain numbers where they are real."""
-    exact: dict[int, list[complex | float]] = {1: [1.0], 2: [1.0, -1.0], 4: [1.0, 1j, -1.0, -1j]}
-    return exact.get(k) or [complex(root) for root in np.exp(2j * np.pi * np.arange(k) / k)]
+def list_roots(k: int) -> list[tuple[complex | float, int]]:
+    """The k-th roots of one, 1 itself first, and how often each counts.
+
+    Of two that mirror each other in the real line one is left out and the other counts twice,
+    as only their real part is wanted; 1 and -1 are plain numbers, which is quicker.
+    """
+    half = [np.exp(2j * np.pi * number / k) for number in range(1, (k + 1) // 2)]
+    roots: list[tuple[complex | float, int]] = [(1.0, 1), *((complex(root), 2) for root in half)]
+    return [*roots, (-1.0, 1)] if k % 2 == 0 else roots
 
 
 def split_shapes(shape: Ints) -> Iterator[tuple[int, Ints]]:

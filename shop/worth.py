@@ -43,8 +43,8 @@ def value_orders(tastes: Tastes, kind: Ints, factor: Floats, goods: Goods) -> Wo
     for first in range(0, len(kind), SLICE):
         part = slice(first, first + SLICE)
         shares = share_products(tastes, part)
-        again = -np.expm1(-tastes.extra_lines[part, None] * shares)
-        alone = shares * (1 - again)
+        never = np.exp(-tastes.extra_lines[part, None] * shares)
+        again, alone = 1 - never, shares * never
         price, w, v = goods.price, once[part], squared[part]
         first_mean = w * (alone @ price)
         worth.mean[part] = w * (again @ price) + first_mean
