@@ -21,7 +21,7 @@ STEP_DAYS = 5
 EDGES = np.concatenate([np.arange(HORIZON_DAYS), np.arange(HORIZON_DAYS, YEAR_DAYS + 1, STEP_DAYS)])
 """The days after the end between which the truth adds up."""
 
-CATEGORY_EDGES = np.arange(0, HORIZON_DAYS + 1, STEP_DAYS)
+CATEGORY_EDGES = np.concatenate([np.arange(10), np.arange(10, HORIZON_DAYS + 1, STEP_DAYS)])
 """The same for categories, of which there are twelve to a customer."""
 
 
@@ -116,15 +116,15 @@ def predict_categories(outlook: Outlook, tastes: Tastes) -> Floats:
     """The true chance that each customer buys of each category within the horizon.
 
     With taste t and λ further draws on average, an order holds none of it with chance
-    (1 − t) exp(−λ t); leaving counts by its mean over every five days.
+    (1 − t) exp(−λ t); leaving counts by its mean over each stretch.
     """
     taste = share_categories(tastes)
     spared = (1 - taste) * np.exp(-tastes.extra_lines[:, None] * taste)
     edges = np.searchsorted(EDGES, CATEGORY_EDGES)
     ahead = outlook.ahead[:, edges]
     still = escape(outlook.shape, outlook.aged, ahead, spared[outlook.who])
-    stays = outlook.stays[:, :HORIZON_DAYS].reshape(-1, HORIZON_DAYS // STEP_DAYS, STEP_DAYS)
-    by_stretch = -np.diff(still, axis=2) * stays.mean(axis=2)[:, None, :]
+    stays = np.add.reduceat(outlook.stays[:, :HORIZON_DAYS], CATEGORY_EDGES[:-1], axis=1)
+    by_stretch = -np.diff(still, axis=2) * (stays / np.diff(CATEGORY_EDGES))[:, None, :]
     return spread_out(by_stretch.sum(axis=2), outlook.who, len(taste))
 
 
