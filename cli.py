@@ -75,6 +75,11 @@ def read_words() -> argparse.ArgumentParser:
     shop = add("shop", make_shop, "Invent a shop: four tables with planted truth.")
     for option, default in (("--customers", 2000), ("--months", 24), ("--seed", 7)):
         shop.add_argument(option, type=int, default=default, help=f"default {default}")
+    shop.add_argument(
+        "--no-signal", action="store_true", help="customers all alike: nothing foretells an order"
+    )
+    shop.add_argument("--no-season", action="store_true", help="every part of the year alike")
+    shop.add_argument("--step-up", action="store_true", help="some come to spend more an order")
     shop.add_argument("--out", type=Path, required=True, help="folder to write")
 
     checks = add("check", check_tables, "Count every rule the tables break.", tables=True)
@@ -133,7 +138,14 @@ def make_shop(arguments: Arguments, settings: Settings) -> int:
     import shop
 
     try:
-        plan = shop.Plan(arguments.customers, arguments.months, arguments.seed)
+        plan = shop.Plan(
+            arguments.customers,
+            arguments.months,
+            arguments.seed,
+            signal=not arguments.no_signal,
+            season=not arguments.no_season,
+            step_up=arguments.step_up,
+        )
         with show_progress("inventing customers") as bar:
             rows = shop.make_shop(arguments.out, plan, bar)
     except ValueError as error:

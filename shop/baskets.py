@@ -38,6 +38,15 @@ class Lines:
     amount: Floats
 
 
+@dataclass(frozen=True)
+class Trade:
+    """The orders of a stretch of time, the lines bought in them, and those of these sent back."""
+
+    orders: Orders
+    bought: Lines
+    back: Lines
+
+
 def draw_tastes(rng: np.random.Generator, size: int) -> Tastes:
     """The tastes of as many customers as asked for."""
     planted, back = PLANTED.baskets, PLANTED.returns
@@ -85,8 +94,9 @@ def fill_orders(
     counts = 1 + rng.poisson(tastes.extra_lines[orders.customer])
     order = owners(counts)
     products = len(goods.price)
-    line = np.unique(order * products + draw_products(rng, orders.customer[order], tastes))
-    order, product = np.divmod(line, products)
+    line = order * products + draw_products(rng, orders.customer[order], tastes)
+    line.sort(kind="stable")  # nearly in order already, which a stable sort makes use of
+    order, product = np.divmod(line[np.diff(line, prepend=-1) > 0], products)
     customer = orders.customer[order]
     quantity, share = draw_quantities(rng, people.kind[customer], tastes.thrift[customer])
     gross = quantity * goods.price[product]

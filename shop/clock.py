@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Floats, Ints
 from .constants import PLANTED
-from .plan import HORIZON_DAYS, Plan
+from .plan import YEAR_DAYS, Plan
 
 HOURS = 24
 
@@ -33,8 +34,10 @@ def schedule_campaigns(plan: Plan) -> Floats:
 
 
 def build_clocks(plan: Plan) -> Clocks:
-    """The clocks of a plan, from its first day to the horizon after its end."""
-    pace = np.stack([measure_pace(plan, habit) for habit in range(len(PLANTED.season.week))])
+    """The clocks of a plan, from its first day to a year after its end."""
+    dates = list_dates(plan, 0, plan.days + YEAR_DAYS)
+    habits = range(len(PLANTED.season.week))
+    pace = np.stack([measure_pace(dates, habit, plan.season) for habit in habits])
     edges = np.arange(pace.shape[1] + 1) / HOURS
     lifted = np.zeros(pace.shape[1], dtype=bool)
     for first, last in schedule_campaigns(plan):
@@ -46,14 +49,20 @@ def build_clocks(plan: Plan) -> Clocks:
     return Clocks(edges, totals, float(plan.days))
 
 
-def measure_pace(plan: Plan, habit: int) -> Floats:
-    """How busy the shop is in every hour, against a mean of one, for one habit."""
-    dates = np.datetime64(plan.starts) + np.arange(plan.days + HORIZON_DAYS)
+def list_dates(plan: Plan, start_day: int, days: int) -> NDArray[np.datetime64]:
+    """The dates of so many days, the first of them `start_day` days after the history starts."""
+    return np.datetime64(plan.starts) + np.arange(start_day, start_day + days)
+
+
+def measure_pace(dates: NDArray[np.datetime64], habit: int, season: bool) -> Floats:
+    """How busy the shop is in every hour of the dates, against a mean of one, for one habit."""
     year_day = (dates - dates.astype("M8[Y]").astype("M8[D]")).astype(np.int64)
     week_day = (dates.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
     week = np.array(PLANTED.season.week[habit])
     day = np.array(PLANTED.season.day[habit], dtype=np.float64)
-    by_day = shape_year()[year_day] * (week / week.mean())[week_day]
+    by_day = (week / week.mean())[week_day]
+    if season:
+        by_day = shape_year()[year_day] * by_day
     return np.outer(by_day, day / day.mean()).ravel()
 
 
@@ -67,6 +76,23 @@ def shape_year() -> Floats:
         factors += height * np.exp(-0.5 * (apart / spread) ** 2)
     factors /= factors.mean()
     return factors
+
+
+def tell_season(plan: Plan, start_day: int, days: int) -> float:
+    """The mean pace of the shop over a window of days, where the mean of a year is one.
+
+    The window begins `start_day` days after `plan.starts` and may lie beyond the end. Season
+    and weekday count, campaigns do not. An order rate times this is orders a day: habits are
+    weighed by the orders that the kinds of customer place.
+    """
+    if days < 1:
+        raise ValueError(f"days is {days}; give at least 1.")
+    kinds = PLANTED.kinds
+    orders = np.array(kinds.shares) * kinds.rate_factors
+    office = float(orders @ kinds.office_hours / orders.sum()) if plan.signal else 0.0
+    dates = list_dates(plan, start_day, days)
+    evening, daytime = (measure_pace(dates, habit, plan.season).mean() for habit in (0, 1))
+    return float((1 - office) * evening + office * daytime)
 
 
 def read_clock(clocks: Clocks, row: Ints, at: Floats) -> Floats:

@@ -127,6 +127,26 @@ class Talk:
 
 
 @dataclass(frozen=True)
+class StepUp:
+    """Who comes to spend more an order, when about the end, by how much, and how it shows."""
+
+    share: float = 0.15
+    days_before_end: float = 120.0
+    days_after_end: float = 90.0
+    factor: float = 1.6
+    notice_days: float = 28.0
+    visits: float = 3.0
+    pages: float = 12.0
+
+
+@dataclass(frozen=True)
+class Alike:
+    """The orders a day of every customer of a shop without signal."""
+
+    rate: float = 0.008
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """The categories, their popularity and usual price, and the brands."""
 
@@ -158,6 +178,8 @@ class Planted:
     returns: Returns = field(default_factory=Returns)
     talk: Talk = field(default_factory=Talk)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    step_up: StepUp = field(default_factory=StepUp)
+    alike: Alike = field(default_factory=Alike)
 
 
 PLANTED = Planted()

@@ -29,9 +29,9 @@ class Interactions:
 
 def draw_interactions(
     rng: np.random.Generator, people: People, clocks: Clocks, orders: Orders, campaigns: Floats
-) -> Interactions:
-    """All interactions within the history, in order of customer and time."""
-    parts = [
+) -> list[Interactions]:
+    """All interactions, kind by kind, also those outside the history."""
+    return [
         draw_visits(rng, people, clocks),
         draw_order_visits(rng, orders),
         *draw_mail(rng, people, clocks),
@@ -39,6 +39,10 @@ def draw_interactions(
         draw_tickets(rng, people, clocks),
         *(send_campaign(rng, people, number, window) for number, window in enumerate(campaigns)),
     ]
+
+
+def arrange(parts: list[Interactions], people: People, clocks: Clocks) -> Interactions:
+    """The interactions within the history, in order of customer and time."""
     both = {
         part.name: np.concatenate([getattr(one, part.name) for one in parts])
         for part in fields(Interactions)

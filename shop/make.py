@@ -10,27 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .baskets import draw_tastes, fill_orders, join_lines, send_back
-from .catalogue import Goods, draw_goods
-from .clock import Clocks, build_clocks, schedule_campaigns
+from .catalogue import draw_goods
+from .clock import build_clocks, schedule_campaigns
 from .constants import PLANTED
-from .interactions import draw_interactions
-from .orders import draw_orders
-from .people import draw_people
-from .plan import HORIZON_DAYS, Plan, check_plan
-from .tables import (
-    Chunk,
-    table_campaigns,
-    table_customers,
-    table_future,
-    table_interactions,
-    table_products,
-    table_transactions,
-    table_truth,
-    write_ids,
-    write_product_ids,
-)
-from .truth import see_future
+from .invent import Setting, make_chunk
+from .plan import HORIZON_DAYS, YEAR_DAYS, Plan, check_plan
+from .tables import Chunk, table_products, write_ids
+from .truth_tables import table_campaigns
 
 UNFINISHED = ".unfinished"
 """Ends the name of a file still being written, so that a half shop is not taken for a whole."""
@@ -42,11 +28,11 @@ def make_shop(
     """The number of rows written per table of a shop invented to the plan."""
     check_plan(plan)
     (out / "truth").mkdir(parents=True, exist_ok=True)
-    clocks, goods = build_clocks(plan), draw_goods(plan.seed)
+    setting = Setting(plan, build_clocks(plan), draw_goods(plan.seed))
     rows: dict[str, int] = {}
     writers: dict[str, pq.ParquetWriter] = {}
     with ExitStack() as open_files:
-        for name, table in make_tables(plan, clocks, goods):
+        for name, table in make_tables(setting):
             if name not in writers:
                 path = out / f"{name}.parquet{UNFINISHED}"
                 writers[name] = open_files.enter_context(open_writer(path, table.schema))
@@ -65,34 +51,16 @@ def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
 
 
-def make_tables(plan: Plan, clocks: Clocks, goods: Goods) -> Iterator[tuple[str, pa.Table]]:
+def make_tables(setting: Setting) -> Iterator[tuple[str, pa.Table]]:
     """The name and the next rows of each table, the customers of a chunk always last."""
-    yield "products", table_products(goods)
-    yield "truth/campaigns", table_campaigns(plan.starts, schedule_campaigns(plan))
+    plan = setting.plan
+    yield "products", table_products(setting.goods)
+    yield "truth/campaigns", table_campaigns(plan.starts, schedule_campaigns(plan), plan.signal)
     digits = max(6, len(str(plan.customers)))
     for number, first in enumerate(range(0, plan.customers, plan.chunk)):
         last = min(first + plan.chunk, plan.customers)
         ids = write_ids("C-", np.arange(first + 1, last + 1), digits)
-        yield from make_chunk(plan, clocks, goods, Chunk(number, plan.starts, ids))
-
-
-def make_chunk(
-    plan: Plan, clocks: Clocks, goods: Goods, chunk: Chunk
-) -> Iterator[tuple[str, pa.Table]]:
-    """The name and rows of every table about one chunk of customers."""
-    rng = np.random.default_rng([plan.seed, chunk.number])
-    people = draw_people(rng, len(chunk.ids), clocks)
-    tastes = draw_tastes(rng, len(chunk.ids))
-    orders = draw_orders(rng, people, clocks)
-    bought = fill_orders(rng, people, tastes, orders, goods)
-    back = send_back(rng, bought, tastes, len(orders.at))
-    seen = draw_interactions(rng, people, clocks, orders, schedule_campaigns(plan))
-    lines = join_lines(bought, back, clocks.ends)
-    yield "transactions", table_transactions(chunk, lines, write_product_ids(goods))
-    yield "interactions", table_interactions(chunk, seen)
-    yield "truth/customers", table_truth(chunk, people, clocks, orders)
-    yield "truth/future", table_future(chunk, see_future(people, clocks, orders, bought))
-    yield "customers", table_customers(chunk, people)
+        yield from make_chunk(setting, Chunk(number, plan.starts, ids))
 
 
 def write_plan(path: Path, plan: Plan) -> None:
@@ -103,7 +71,9 @@ def write_plan(path: Path, plan: Plan) -> None:
         "seed": plan.seed,
         "starts": plan.starts.isoformat(),
         "ends": plan.ends.isoformat(),
+        "switches": {"signal": plan.signal, "season": plan.season, "step_up": plan.step_up},
         "horizon_days": HORIZON_DAYS,
+        "year_days": YEAR_DAYS,
         **asdict(PLANTED),
     }
     path.write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")

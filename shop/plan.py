@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 
 HORIZON_DAYS = 90
-"""Days simulated after the end of the history, kept only in the truth."""
+"""Days after the end of the history that its own random stream goes on for, for the truth."""
+
+YEAR_DAYS = 365
+"""Days after the end that the truth tells of; those past the horizon have their own stream."""
 
 CUSTOMER_MONTHS_PER_CHUNK = 120_000
 MOST_PER_CHUNK = 5_000
@@ -15,12 +18,19 @@ MOST_MONTHS = 1_200
 
 @dataclass(frozen=True)
 class Plan:
-    """The size, the seed and the end (exclusive) of an invented shop's history."""
+    """The size, the seed and the end (exclusive) of an invented shop's history.
+
+    Without `signal` all customers are alike and nothing foretells an order; without `season`
+    the year is flat; with `step_up` some customers come to spend more an order.
+    """
 
     customers: int
     months: int
     seed: int
     ends: date = date(2026, 11, 1)
+    signal: bool = True
+    season: bool = True
+    step_up: bool = False
 
     @property
     def starts(self) -> date:
@@ -48,6 +58,8 @@ def check_plan(plan: Plan) -> None:
     check_number("seed", plan.seed, 0, "0 or more")
     if plan.months > MOST_MONTHS:
         raise ValueError(f"months is {plan.months}; give at most {MOST_MONTHS}.")
+    if plan.step_up and not plan.signal:
+        raise ValueError("A step up is a signal; leave out either --step-up or --no-signal.")
 
 
 def check_number(name: str, found: int, least: int, wanted: str) -> None:

@@ -9,12 +9,9 @@ import pyarrow as pa
 from .arrays import Flags, Floats, Ints
 from .baskets import Lines
 from .catalogue import Goods
-from .clock import Clocks
 from .constants import PLANTED
 from .interactions import CAMPAIGN, CHANNELS, KINDS, Interactions
-from .orders import Orders
 from .people import People
-from .truth import Future, predict_orders
 
 ORDER_DIGITS = 12
 ORDERS_PER_CHUNK = 1_000_000
@@ -123,52 +120,5 @@ def table_interactions(chunk: Chunk, seen: Interactions) -> pa.Table:
             "channel": write_names(CHANNELS, seen.channel),
             "value": pa.array(seen.value, mask=np.isnan(seen.value)),
             "initiated_by": write_names(("customer", "company"), by_company),
-        }
-    )
-
-
-def table_truth(chunk: Chunk, people: People, clocks: Clocks, orders: Orders) -> pa.Table:
-    """One row per customer of a chunk with its planted state at the end."""
-    p_30d, p_90d = predict_orders(people, clocks, orders)
-    lost = people.left <= clocks.ends
-    return pa.table(
-        {
-            "customer_id": chunk.ids,
-            "order_rate": people.rate,
-            "gap_shape": people.gap_shape,
-            "leaving_hazard": people.hazard,
-            "alive": ~lost,
-            "left_at": write_times(chunk.starts, people.left, lost),
-            "campaign_effect": np.array(PLANTED.campaigns.lifts)[people.lift],
-            "held_out": people.held_out,
-            "p_order_30d": p_30d,
-            "p_order_90d": p_90d,
-        }
-    )
-
-
-def table_future(chunk: Chunk, future: Future) -> pa.Table:
-    """One row per customer of a chunk with what followed the end."""
-    return pa.table(
-        {
-            "customer_id": chunk.ids,
-            "orders_30d": future.orders_30d,
-            "orders_90d": future.orders_90d,
-            "spent_90d": future.spent_90d,
-        }
-    )
-
-
-def table_campaigns(starts: date, windows: Floats) -> pa.Table:
-    """One row per campaign; the effect is the mean planted lift of those treated."""
-    planted = PLANTED.campaigns
-    effect = float(np.dot(planted.lifts, planted.lift_shares))
-    return pa.table(
-        {
-            "campaign_id": write_ids("A-", np.arange(1, len(windows) + 1), 3),
-            "starts_at": write_times(starts, windows[:, 0]),
-            "ends_at": write_times(starts, windows[:, 1]),
-            "effect": np.full(len(windows), effect),
-            "hold_out_share": np.full(len(windows), planted.hold_out_share),
         }
     )

@@ -1,5 +1,6 @@
 """Two invented shops, made once: a small one for the tables and a larger one for the truth."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -16,12 +17,18 @@ NAMES = (
     "interactions",
     "truth/customers",
     "truth/future",
+    "truth/categories",
     "truth/campaigns",
 )
 
 
 def read_tables(folder: Path) -> Tables:
     return {name: pl.read_parquet(folder / f"{name}.parquet") for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def read() -> Callable[[Path], Tables]:
+    return read_tables
 
 
 @pytest.fixture(scope="session")

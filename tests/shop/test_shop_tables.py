@@ -69,7 +69,7 @@ def test_lines_per_customer(small: Tables) -> None:
 def test_same_seed_gives_the_same_bytes(small_folder: Path, tmp_path: Path) -> None:
     make_shop(tmp_path, Plan(customers=2_000, months=24, seed=7))
     files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
-    assert len(files) == 8
+    assert len(files) == 9
     for path in files:
         assert (tmp_path / path).read_bytes() == (small_folder / path).read_bytes()
 

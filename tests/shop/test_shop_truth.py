@@ -3,13 +3,20 @@
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import gamma
+from numpy.typing import NDArray
 
 from shop import Plan
+from shop.baskets import draw_tastes
 from shop.clock import build_clocks, read_clock, turn_back
 from shop.orders import draw_orders, draw_renewals
 from shop.people import draw_people
-from shop.truth import predict_orders, survive
+from shop.truth import (
+    expect_orders,
+    look_ahead,
+    predict_categories,
+    predict_orders,
+    spread_out,
+)
 
 Tables = dict[str, pl.DataFrame]
 
@@ -21,7 +28,7 @@ def excess(outcomes: pl.DataFrame, days: int) -> float:
     return float((bought - p).sum() / np.sqrt((p * (1 - p)).sum()))
 
 
-@pytest.mark.parametrize("days", [30, 90])
+@pytest.mark.parametrize("days", [30, 90, 365])
 def test_true_chances_match_what_followed(outcomes: pl.DataFrame, days: int) -> None:
     alive = outcomes.filter(pl.col("alive"), pl.col("order_rate") > 0)
     assert alive.height > 6_000
@@ -59,27 +66,36 @@ def test_nobody_orders_after_leaving(large: Tables, orders: pl.DataFrame) -> Non
     assert late.height == 0
 
 
-def test_single_phase_chances_agree_with_the_exact_integral() -> None:
+def test_single_phase_truths_agree_with_the_exact_integral() -> None:
     plan = Plan(customers=400, months=12, seed=5)
     clocks, rng = build_clocks(plan), np.random.default_rng(5)
-    people = draw_people(rng, 400, clocks)
-    p_30d, p_90d = predict_orders(people, clocks, draw_orders(rng, people, clocks))
+    people, tastes = draw_people(rng, 400, clocks), draw_tastes(rng, 400)
+    outlook = look_ahead(people, clocks, draw_orders(rng, people, clocks))
+    chance, bought = predict_orders(outlook, 400), predict_categories(outlook, tastes)
+    number = spread_out(expect_orders(outlook).sum(axis=1), outlook.who, 400)
     alive = (people.left > clocks.ends) & (people.rate > 0) & (people.gap_shape == 1)
     assert alive.sum() > 50
+    apart = []
     for who in np.flatnonzero(alive):
-        pace = np.diff(clocks.totals[people.clock[who]])[-90 * 24 :] * people.rate[who]
-        total = pace + people.hazard[who] / 24  # either an order or leaving ends the wait
-        waiting = np.exp(-np.concatenate([[0.0], np.cumsum(total)[:-1]]))
-        exact = np.cumsum(waiting * pace / total * -np.expm1(-total))
-        assert p_30d[who] == pytest.approx(exact[30 * 24 - 1], abs=1e-4)
-        assert p_90d[who] == pytest.approx(exact[-1], abs=1e-4)
+        pace = np.diff(clocks.totals[people.clock[who]])[-365 * 24 :] * people.rate[who]
+        leaves = people.hazard[who] / 24
+        for days in (30, 90, 365):
+            exact = meet(pace[: days * 24], leaves)
+            assert chance[days][who] == pytest.approx(exact, abs=1e-4)
+        there = np.exp(-leaves * (np.arange(365 * 24) + 0.5))
+        assert number[who] == pytest.approx((pace * there).sum(), rel=2e-4)
+        taste = np.diff(tastes.categories[who], prepend=0.0)
+        hit = 1 - (1 - taste) * np.exp(-tastes.extra_lines[who] * taste)
+        exact = [meet(pace[: 90 * 24] * share, leaves) for share in hit]
+        apart.append(np.abs(bought[who] - exact))
+    assert np.max(apart) < 1e-3 and np.mean(apart) < 1e-4
 
 
-def test_survival_is_that_of_the_erlang_gap() -> None:
-    waits = np.array([[0.0, 0.3, 1.0, 2.5, 9.0]] * 3)
-    shape = np.array([1, 2, 4])
-    expected = gamma.sf(waits, shape[:, None], scale=1 / shape[:, None])
-    np.testing.assert_allclose(survive(shape, waits), expected, rtol=1e-12)
+def meet(pace: NDArray[np.float64], leaves: float) -> float:
+    """The chance that an event of so much an hour comes before leaving, hour by hour."""
+    total = pace + leaves  # either the event or leaving ends the wait
+    waiting = np.exp(-np.concatenate([[0.0], np.cumsum(total)[:-1]]))
+    return float((waiting * pace / total * -np.expm1(-total)).sum())
 
 
 def test_renewals_have_the_mean_and_spread_of_erlang_gaps() -> None:
