@@ -102,7 +102,9 @@ def read_words() -> argparse.ArgumentParser:
     promote = add("promote", promote_targets, "Make challengers champions.")
     promote.add_argument("--target", action="append", help="default: every challenger")
     promote.add_argument("--reason", default="", help="why, for patron history")
-    promote.add_argument("--despite", metavar="REASON", help="promote what the gate refused, and why")
+    promote.add_argument(
+        "--despite", metavar="REASON", help="promote what the gate refused, and why"
+    )
 
     rollback = add("rollback", roll_back, "Make the version before the champion champion again.")
     rollback.add_argument("--target", help="default: the only one that can go back")
@@ -282,7 +284,8 @@ def tell_history(arguments: Arguments, settings: Settings) -> int:
 def score_tables(arguments: Arguments, settings: Settings) -> int:
     """Write the champions' answers on every customer known before the moment."""
     from contract.bundle import load_bundles
-    from contract.registry import lay_out_champions, open_registry
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
     from features.gather import read_history
     from serving.batch import score_tables as score
 
@@ -302,7 +305,8 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
 
 def build_bento(arguments: Arguments, settings: Settings) -> int:
     """Package the champions and print the Bento's tag."""
-    from contract.registry import lay_out_champions, open_registry
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
     from serving.bento import build_bento as build
 
     with show_steps(2) as tell:
@@ -321,7 +325,8 @@ def serve_bento(arguments: Arguments, settings: Settings) -> int:
     address = Address(arguments.host, arguments.port)
     if not arguments.registry:
         return serve_newest(settings.bentos, address)
-    from contract.registry import lay_out_champions, open_registry
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
 
     with lay_out_champions(open_registry(settings)) as bundles:
         return serve_bundles(bundles, settings.bentos, address)

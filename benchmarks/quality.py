@@ -13,7 +13,7 @@ from contract.moments import read_moment
 from contract.tables import find_tables
 from features.gather import read_history
 from training.learn import learn
-from training.report import write_report
+from training.learned import Asked
 from training.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,8 +50,8 @@ def measure() -> Iterator[str]:
         for as_of, horizon in cases:
             for target in TARGETS.values():
                 asked = target.over(horizon)
-                learned = learn(history, asked, read_moment(as_of), lambda step: None)
-                yield tabulate(shop, write_report(learned))
+                learned = learn(history, asked, read_moment(as_of), Asked(lambda step: None))
+                yield tabulate(shop, learned.report)
 
 
 def tabulate(shop: str, report: dict[str, Any]) -> str:

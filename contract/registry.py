@@ -1,11 +1,11 @@
-"""Names, versions and aliases in MLflow; the only file that talks to the registry."""
+"""Names, versions and aliases in MLflow; with champions the only files that ask the registry."""
 
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,18 +147,6 @@ class Registry:
             shutil.move(got, place)
         return load_bundle(place, version.number)
 
-    def fetch_early(self, version: Version, folder: Path) -> Bundle | None:
-        """Return the version's bundle as it was judged, or None where its run has none."""
-        from mlflow.exceptions import MlflowException
-
-        place = folder / EARLY
-        place.mkdir()
-        try:
-            got = self.client.download_artifacts(version.run_id, EARLY, str(place))
-        except (MlflowException, OSError):
-            return None
-        return load_bundle(Path(got), version.number)
-
     def _entries(self, target: str) -> list[Entry]:
         model = _ask(self.client.get_registered_model, PREFIX + target)
         if model is None:
@@ -205,19 +193,3 @@ def open_registry(settings: Settings) -> Registry:
             "Start it, or unset MLFLOW_TRACKING_URI to use the local one.",
         ) from error
     return Registry(client)
-
-
-def fetch_champions(registry: Registry, folder: Path) -> dict[str, Bundle]:
-    """Return the champion of every target, downloaded into the folder; refuse if there is none."""
-    targets = registry.list_targets(CHAMPION)
-    if not targets:
-        raise RegistryError("No model has been promoted.", "Run patron train, then promote.")
-    return {t: registry.fetch(registry.find(t, CHAMPION), folder) for t in targets}
-
-
-@contextmanager
-def lay_out_champions(registry: Registry) -> Iterator[Path]:
-    """Yield a folder that holds just the champions, as long as somebody reads from it."""
-    with tempfile.TemporaryDirectory() as folder:
-        fetch_champions(registry, Path(folder))
-        yield Path(folder)

@@ -100,6 +100,14 @@ def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def middle_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with customers enough for the full model."""
+    folder = tmp_path_factory.mktemp("middle_shop")
+    make_shop(folder, Plan(customers=700, months=18, seed=7))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs ../shared/data beside the repository")

@@ -50,9 +50,8 @@ def write_card(report: Report, bundle: Bundle) -> str:
 
 
 def read_grade(report: Report) -> str:
-    """Return the grade as one word, empty if the report has none."""
-    grade = report.get("grade") or ""
-    return str(grade.get("letter", "")) if isinstance(grade, Mapping) else str(grade)
+    """Return the grade's letter, empty if the report has none."""
+    return str((report.get("grade") or {}).get("letter", ""))
 
 
 def _tell_meaning(bundle: Bundle) -> str:
@@ -90,9 +89,8 @@ def _tell_data(report: Report) -> str:
 def _tell_grade(grade: Any) -> str:
     if not grade:
         return ""
-    if not isinstance(grade, Mapping):
-        return f"## Grade\n{grade}"
-    return "## Grade\n" + "\n".join(f"- {name}: {_tell(value)}" for name, value in grade.items())
+    found = "\n".join(f"- {reason}" for reason in grade["reasons"])
+    return f"## Grade {grade['letter']}\n{grade['rule']}\n\nFound:\n{found}"
 
 
 def _tell_figures(report: Report) -> str:

@@ -18,7 +18,7 @@ from training.ranks import place
 from training.snapshots import Snapshots
 
 TOO_GOOD = 0.95  # AUC of a model
-TOO_GOOD_ALONE = 0.90  # and of one feature: more than any behaviour tells of the future
+TOO_GOOD_ALONE = 0.95  # and of one feature: more than any behaviour tells of the future
 TOLERANCE = 0.10  # how far the mean predicted may lie from the mean observed
 MOST_FLIPS = 0.30  # of customers may change their band for no gain
 SIGMAS = 3.0

@@ -1,17 +1,15 @@
 """Training on one page: find each target's horizon, learn it, record it, register it."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import mlflow
 
-from contract.bundle import Bundle
+from contract.champions import fetch_champion
 from contract.moments import as_micros, as_utc
-from contract.registry import CHAMPION, Registry
+from contract.registry import Registry
 from contract.settings import Settings
 from features.history import History
 from training.families import FAMILIES
@@ -55,7 +53,7 @@ def train(
     asked, reports = Asked(tell, words_as_of, books.budget), {}
     with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
         for target in targets:
-            champions = fetch_champion(books.registry, target)
+            champions = fetch_champion(books.registry, target.name)
             learned = learn(history, target, as_of, replace(asked, champions=champions))
             tell(f"{target.name}: recording in MLflow")
             reports[target.name] = record(learned, books.registry)
@@ -66,14 +64,3 @@ def count_steps(targets: Sequence[Target], trials: int) -> int:
     """Return how many steps training tells of, so that a bar can count on them."""
     tuned = sum(family.search is not None for family in FAMILIES.values())
     return 1 + len(targets) * (5 + trials * tuned)
-
-
-def fetch_champion(registry: Registry, target: Target) -> tuple[Bundle, ...]:
-    """Return the target's champion as it serves and as it was judged; nothing without one."""
-    if target.name not in registry.list_targets(CHAMPION):
-        return ()
-    version = registry.find(target.name, CHAMPION)
-    with tempfile.TemporaryDirectory() as folder:
-        champion = registry.fetch(version, Path(folder))
-        early = registry.fetch_early(version, Path(folder))
-    return (champion, early) if early else (champion,)

@@ -10,10 +10,12 @@ import sqlalchemy as sql
 from contract.tables import Tables, find_tables
 from features.gather import read_history
 from features.history import History
-from training.learn import Learned, learn
+from training.learn import learn
+from training.learned import Asked, Learned
 from training.targets import TARGETS
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
+QUIET = Asked(lambda step: None)
 
 
 @pytest.fixture
@@ -28,8 +30,8 @@ def open_rows():
 
 
 @pytest.fixture(scope="session")
-def shop_history(small_shop) -> History:
-    return read_history(find_tables(str(small_shop)))
+def shop_history(middle_shop) -> History:
+    return read_history(find_tables(str(middle_shop)))
 
 
 @pytest.fixture(scope="session")
@@ -46,4 +48,4 @@ def scratch_database(postgres_url):
 
 @pytest.fixture(scope="session")
 def learned_churn(shop_history) -> Learned:
-    return learn(shop_history, TARGETS["churn"].over(60), AS_OF, lambda step: None)
+    return learn(shop_history, TARGETS["churn"].over(60), AS_OF, QUIET)

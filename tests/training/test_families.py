@@ -89,7 +89,9 @@ def test_trees_of_scikit_learn_say_the_same_as_xgboost():
     converted = convert(learner, 6)
     said = converted.inplace_predict(rows, predict_type="margin")
     assert said == pytest.approx(learner.decision_function(rows), abs=1e-5)
-    alone = [converted.inplace_predict(rows[n : n + 1], predict_type="margin")[0] for n in range(50)]
+    alone = [
+        converted.inplace_predict(rows[n : n + 1], predict_type="margin")[0] for n in range(50)
+    ]
     assert alone == said[:50].tolist()
 
 

@@ -97,7 +97,9 @@ def test_a_model_too_good_to_be_true_is_refused():
 def shuffled(leak=0.0):
     rng = np.random.default_rng(1)
     parts = [
-        pd.DataFrame({"as_of_us": m, "x": rng.normal(size=1500), "outcome": rng.integers(0, 2, 1500)})
+        pd.DataFrame(
+            {"as_of_us": m, "x": rng.normal(size=1500), "outcome": rng.integers(0, 2, 1500)}
+        )
         for m in (0, 1)
     ]
     rows = pd.concat(parts, ignore_index=True).astype({"outcome": float})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contract.errors import RegistryError
-from contract.journal import Decision
+from contract.journal import write_decision
 from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, open_registry
 from tests.training.versions import make_bundle, register
 
@@ -36,9 +36,9 @@ def test_promotions_and_rollbacks_are_told_with_their_reasons(books, bundles):
         registry.history("churn")
     began = datetime.now(UTC)
     for reason in ("the first", "better", "better still"):
-        number = register(bundles["churn"], settings, registry).number
-        verdict = Decision("churn", number, "pass", ("no worse anywhere",), began)
-        registry.promote("churn", reason, verdict if number == "2" else None)
+        gate = write_decision(True, ()) if reason == "better" else {}
+        register(bundles["churn"], settings, registry, **gate)
+        registry.promote("churn", reason)
     assert registry.find("churn", PREVIOUS).number == "2"
     assert registry.rollback("churn", "complaints").number == "2"
     assert registry.find("churn", CHAMPION).number == "2"
@@ -54,17 +54,34 @@ def test_promotions_and_rollbacks_are_told_with_their_reasons(books, bundles):
         ("1", "rolled_back", "", True),
     ]
     terms = registry.history("churn")
-    assert terms[1].decision == Decision("churn", "2", "pass", ("no worse anywhere",), began)
+    decision = terms[1].decision
+    assert (decision.target, decision.version, decision.verdict) == ("churn", "2", "passed")
+    assert terms[0].decision is None
     assert [t.until for t in terms] == [*(t.since for t in terms[1:]), None]
     assert began <= terms[0].since < terms[-1].since <= datetime.now(UTC)
 
 
-def test_a_verdict_on_another_version_promotes_nothing(books, bundles):
+def test_what_the_gate_refused_is_promoted_only_despite_that(books, bundles):
+    settings, registry = books
+    gate = write_decision(False, ["stability: 41% flip; at most 30% may"])
+    number = register(bundles["churn"], settings, registry, **gate).number
+    with pytest.raises(RegistryError) as refused:
+        registry.promote("churn")
+    assert str(refused.value) == (
+        f"The gate refused patron-churn version {number}: stability: 41% flip; at most 30% may."
+        " Train another, or promote this one all the same: --despite REASON."
+    )
+    assert registry.find("churn", CHALLENGER).number == number
+    registry.promote("churn", "the shop was sold", despite=True)
+    last = registry.history("churn")[-1]
+    assert (last.version, last.reason, last.serves) == (number, "the shop was sold", True)
+    assert last.decision.verdict == "refused"
+    assert last.decision.reasons == ("stability: 41% flip; at most 30% may",)
+
+
+def test_a_reason_longer_than_mlflow_keeps_promotes_nothing(books, bundles):
     settings, registry = books
     number = register(bundles["churn"], settings, registry).number
-    verdict = Decision("churn", "1", "pass", (), datetime.now(UTC))
-    with pytest.raises(RegistryError, match="The verdict is on version 1 of churn"):
-        registry.promote("churn", "", verdict)
     with pytest.raises(RegistryError, match="characters; MLflow keeps 5,000"):
         registry.promote("churn", "why " * 2000)
     assert registry.find("churn", CHALLENGER).number == number
@@ -103,7 +120,7 @@ def test_writers_at_the_same_time_all_leave_their_record(books):
     def promote(writer):
         own = Registry(type(registry.client)(settings.tracking_uri, settings.tracking_uri))
         for _ in range(50):  # another writer may have promoted our challenger
-            own.client.set_registered_model_alias(name, CHALLENGER, str(1 + writer % 4))
+            own.client.set_registered_model_alias(name, CHALLENGER, str(1 + writer % 3))
             try:
                 return own.promote("churn", f"writer {writer}")
             except RegistryError:

@@ -8,7 +8,7 @@ import pytest
 import xgboost
 from matplotlib.image import imread
 
-from contract.models import Boosted
+from contract.trees import Boosted
 from tests.training.versions import make_bundle
 from training.importance import SAMPLE, draw_importance, explain, find_boosted
 

@@ -6,7 +6,9 @@ from training.snapshots import Snapshots
 
 
 def have(customers, outcomes):
-    rows = pd.DataFrame({"as_of_us": 0, "outcome": [1.0] * outcomes + [0.0] * (customers - outcomes)})
+    rows = pd.DataFrame(
+        {"as_of_us": 0, "outcome": [1.0] * outcomes + [0.0] * (customers - outcomes)}
+    )
     return Snapshots(rows, 30)
 
 

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contract.champions import lay_out_champions
 from contract.errors import BundleError, RegistryError
-from contract.registry import CHAMPION, lay_out_champions, open_registry
+from contract.registry import CHAMPION, open_registry
 from features.compute import compute
 from serving.scorer import Scorer
 from tests.conftest import ROOT
@@ -64,7 +65,7 @@ def folder(native, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(learned_churn):
     """Features of the customers of the judged snapshot, nulls among them."""
-    found = learned_churn.judged.snapshot.rows[list(learned_churn.bundle.reads)]
+    found = learned_churn.judged[list(learned_churn.bundle.reads)]
     assert len(found) > 300 and found.isna().to_numpy().mean() > 0.05
     return found
 

@@ -39,7 +39,7 @@ def test_a_version_is_promoted_loaded_and_gone_back_from(server, learned_churn, 
         number = report["version"]
         registry.client.set_registered_model_alias("patron-churn", "challenger", number)
         assert registry.promote("churn", reason).number == number
-    rows = learned_churn.judged.snapshot.rows[list(learned_churn.bundle.reads)]
+    rows = learned_churn.judged[list(learned_churn.bundle.reads)]
     answers = mlflow.pyfunc.load_model("models:/patron-churn@champion").predict(rows)
     columns = {name: rows[name].to_numpy() for name in rows}
     assert np.array_equal(answers["probability"], learned_churn.bundle.probability(columns))

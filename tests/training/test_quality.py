@@ -11,9 +11,10 @@ from contract.tables import find_tables
 from features.gather import read_history
 from serving.scorer import Scorer
 from training.learn import learn
-from training.report import write_report
+from training.learned import Asked
 from training.targets import TARGETS
 
+QUIET = Asked(lambda step: None)
 CASES = [("2011-08-30", 90, 0.80), ("2011-08-31", 30, 0.82)]
 
 
@@ -22,8 +23,8 @@ def real(request, shared_data):
     as_of, horizon, least_auc = request.param
     tables = find_tables(str(shared_data / "online_retail_ii"), "online_retail_ii")
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
-    learned = learn(read_history(tables), TARGETS["churn"].over(horizon), moment, lambda step: None)
-    return write_report(learned), least_auc
+    learned = learn(read_history(tables), TARGETS["churn"].over(horizon), moment, QUIET)
+    return learned.report, least_auc
 
 
 def test_the_real_shop_is_judged_on_the_customers_active_in_the_year_before(real):
@@ -51,7 +52,7 @@ def scored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planted")
     shop.make_shop(folder, shop.Plan(customers=3000, months=30, seed=3))
     history, as_of = read_history(find_tables(str(folder))), datetime(2026, 11, 1, tzinfo=UTC)
-    learned = learn(history, TARGETS["churn"], as_of, lambda step: None)
+    learned = learn(history, TARGETS["churn"].over(90), as_of, QUIET)
     answers = pl.from_arrow(Scorer({"churn": learned.bundle}).score(history, as_of))
     truth = pl.read_parquet(folder / "truth" / "customers.parquet")
     future = pl.read_parquet(folder / "truth" / "future.parquet")

@@ -1,4 +1,4 @@
-"""Tuning for real: Optuna's studies in an SQLite file and in PostgreSQL, stopped and gone on with."""
+"""Tuning for real: Optuna's studies in SQLite and in PostgreSQL, stopped and gone on with."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -40,6 +40,11 @@ def snapshots():
 OPEN = []
 
 
+def at_home(home):
+    """Settings of a home; MLflow leaves the address it was told last in the environment."""
+    return Settings(home=home, MLFLOW_TRACKING_URI="")
+
+
 def spend(settings, trials, seconds=None):
     OPEN.append(open_storage(settings))
     return Budget(trials, seconds, OPEN[-1])
@@ -62,7 +67,7 @@ def test_folds_lie_before_the_calibration_snapshot_and_are_purged():
 
 def test_good_settings_come_first_and_what_is_taken_wins_twice(snapshots, tmp_path):
     steps = []
-    budget = spend(Settings(home=tmp_path), 8)
+    budget = spend(at_home(tmp_path), 8)
     tuned = tune(LOGISTIC, (snapshots, STAGES), budget, steps.append)
     assert steps == [f"logistic: trial {n} of 8" for n in range(1, 9)]
     assert [t.settings for t in tuned.trials[:2]] == [dict(s) for s in LOGISTIC.usual]
@@ -73,7 +78,7 @@ def test_good_settings_come_first_and_what_is_taken_wins_twice(snapshots, tmp_pa
 
 
 def test_a_study_that_was_stopped_goes_on_where_it_stood(snapshots, tmp_path):
-    whole, parts = (Settings(home=tmp_path / n) for n in ("whole", "parts"))
+    whole, parts = (at_home(tmp_path / n) for n in ("whole", "parts"))
     at_once = tune(LOGISTIC, (snapshots, STAGES), spend(whole, 14), lambda step: None)
     tune(LOGISTIC, (snapshots, STAGES), spend(parts, 5), lambda step: None)
     storage = spend(parts, 0).storage
@@ -92,14 +97,14 @@ def test_a_study_that_was_stopped_goes_on_where_it_stood(snapshots, tmp_path):
 
 def test_the_same_data_is_tuned_the_same(snapshots, tmp_path):
     told = [
-        tune(LOGISTIC, (snapshots, STAGES), spend(Settings(home=tmp_path / n), 13), lambda s: None)
+        tune(LOGISTIC, (snapshots, STAGES), spend(at_home(tmp_path / n), 13), lambda s: None)
         for n in ("a", "b")
     ]
     assert told[0] == told[1]
 
 
 def test_other_data_has_a_study_of_its_own(snapshots, tmp_path):
-    settings = Settings(home=tmp_path)
+    settings = at_home(tmp_path)
     tune(LOGISTIC, (snapshots, STAGES), spend(settings, 2), lambda step: None)
     other = Snapshots(snapshots.rows.assign(outcome=1 - snapshots.rows["outcome"]), 30)
     tune(LOGISTIC, (other, STAGES), spend(settings, 2), lambda step: None)
@@ -107,7 +112,7 @@ def test_other_data_has_a_study_of_its_own(snapshots, tmp_path):
 
 
 def test_time_runs_out(snapshots, tmp_path):
-    budget = spend(Settings(home=tmp_path), 1000, seconds=0.5)
+    budget = spend(at_home(tmp_path), 1000, seconds=0.5)
     tuned = tune(LOGISTIC, (snapshots, STAGES), budget, lambda step: None)
     assert 1 <= len(tuned.trials) < 1000
 
@@ -132,14 +137,16 @@ def test_what_wins_on_the_folds_alone_is_not_taken(driver, snapshots, tmp_path):
     seen = Snapshots(rows.assign(outcome=(followed > 2.0).astype(float)), 30)
     search = lambda trial: {"spend": trial.suggest_float("spend", 0.0, 1.0)}  # noqa: E731
     family = Family("leaning", "", lean, ({"spend": 0.5},), search)
-    tuned = tune(family, (seen, STAGES), spend(Settings(home=tmp_path), 12), lambda step: None)
+    tuned = tune(family, (seen, STAGES), spend(at_home(tmp_path), 12), lambda step: None)
     best = min(tuned.trials, key=lambda t: np.mean(t.losses)).settings["spend"]
     assert best > 0.8  # silence says nothing on the folds
     assert tuned.accepted is (driver == "spend_365d")
     assert tuned.settings["spend"] == (best if tuned.accepted else 0.5)
 
 
-def test_in_postgresql_it_lies_beside_mlflow_in_a_schema_of_its_own(snapshots, new_home, scratch_database):
+def test_in_postgresql_it_lies_beside_mlflow_in_a_schema_of_its_own(
+    snapshots, new_home, scratch_database
+):
     import sqlalchemy as sql
 
     settings = new_home(uri=scratch_database)

@@ -27,10 +27,10 @@ def draw_rows(bundle: Bundle, count: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(bundle.reads))
 
 
-def register(bundle: Bundle, settings: Settings, registry: Registry) -> Version:
+def register(bundle: Bundle, settings: Settings, registry: Registry, **tags: str) -> Version:
     open_experiment(settings)
     with mlflow.start_run() as run:
         info = log_bundle(Flavor(bundle, draw_rows(bundle, 1), "# The card"))
     meaning = bundle.manifest.meaning
-    logged = Logged(info.model_id, run.info.run_id, meaning, "# The card", info.metadata)
+    logged = Logged(info.model_id, run.info.run_id, meaning, "# The card", info.metadata | tags)
     return registry.register(bundle.target, logged)

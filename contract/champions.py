@@ -1,0 +1,50 @@
+"""The bundles that serve, fetched from the registry."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.bundle import Bundle, load_bundle
+from contract.errors import RegistryError
+from contract.registry import CHAMPION, EARLY, Registry
+from contract.versions import Version
+
+
+def fetch_champions(registry: Registry, folder: Path) -> dict[str, Bundle]:
+    """Return the champion of every target, downloaded into the folder; refuse if there is none."""
+    targets = registry.list_targets(CHAMPION)
+    if not targets:
+        raise RegistryError("No model has been promoted.", "Run patron train, then promote.")
+    return {t: registry.fetch(registry.find(t, CHAMPION), folder) for t in targets}
+
+
+@contextmanager
+def lay_out_champions(registry: Registry) -> Iterator[Path]:
+    """Yield a folder that holds just the champions, as long as somebody reads from it."""
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_champions(registry, Path(folder))
+        yield Path(folder)
+
+
+def fetch_champion(registry: Registry, target: str) -> tuple[Bundle, ...]:
+    """Return the target's champion as it serves and as it was judged; nothing without one."""
+    if target not in registry.list_targets(CHAMPION):
+        return ()
+    version = registry.find(target, CHAMPION)
+    with tempfile.TemporaryDirectory() as folder:
+        champion = registry.fetch(version, Path(folder))
+        early = _fetch_early(registry, version, Path(folder))
+    return (champion, early) if early else (champion,)
+
+
+def _fetch_early(registry: Registry, version: Version, folder: Path) -> Bundle | None:
+    from mlflow.exceptions import MlflowException
+
+    place = folder / EARLY
+    place.mkdir()
+    try:
+        got = registry.client.download_artifacts(version.run_id, EARLY, str(place))
+    except (MlflowException, OSError):  # a run that was deleted, or somebody else's version
+        return None
+    return load_bundle(Path(got), version.number)
