@@ -24,7 +24,7 @@ def measure_shop(customers: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"| {customers:>9,} | {rows['transactions']:>10,} | {rows['interactions']:>12,} "
-        f"| {seconds:>7.1f} | {worked:>9.1f} | {peak:>13,.0f} | {disk:>8,.0f} |",
+        f"| {seconds:>7.1f} | {worked:>9.1f} | {peak:>8,.0f} | {disk:>8,.0f} |",
         flush=True,
     )
 
