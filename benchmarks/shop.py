@@ -31,12 +31,8 @@ def measure_shop(customers: int) -> None:
 
 def measure_shops() -> None:
     """Nothing comes back; the table is printed, each shop made in a process of its own."""
-    print(
-        "| customers |      lines | interactions | seconds | processor | peak RSS, MiB | MiB disk |"
-    )
-    print(
-        "|----------:|-----------:|-------------:|--------:|----------:|--------------:|---------:|"
-    )
+    print("| customers |      lines | interactions | seconds | processor | peak MiB | MiB disk |")
+    print("|----------:|-----------:|-------------:|--------:|----------:|---------:|---------:|")
     sys.stdout.flush()
     for customers in SIZES:
         # Peak memory never falls within a process, so each size needs a fresh one.
