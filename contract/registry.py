@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from contract import journal
 from contract.bundle import Bundle, load_bundle
 from contract.errors import RegistryError
 from contract.journal import REFUSED, Decision, Entry, Term
+from contract.replies import ask, insist
 from contract.settings import Settings
 from contract.versions import Logged, Version, describe_model, shorten
 
@@ -23,7 +23,6 @@ BUNDLE = "bundle"  # the folder in a logged model
 EARLY = "early"  # the artifact that is the bundle as it was judged
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 MOST = 1000  # targets; as many as MLflow lists at once
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # of an alias, MLflow says this
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
@@ -50,7 +49,7 @@ class Registry:
             description=shorten(logged.card),
             model_id=logged.model_id,
         )
-        self.client.set_registered_model_alias(name, CHALLENGER, made.version)
+        insist(self.client.set_registered_model_alias, name, CHALLENGER, made.version)
         return Version(target, str(made.version), logged.run_id)
 
     def promote(self, target: str, reason: str = "", despite: bool = False) -> Version:
@@ -70,12 +69,12 @@ class Registry:
         entry = journal.write_promotion(target, number, (reason, verdict))
         before = self._version(target, CHAMPION)
         if before and before.number != number:
-            self.client.set_registered_model_alias(name, PREVIOUS, before.number)
-        self.client.set_registered_model_alias(name, CHAMPION, number)
+            insist(self.client.set_registered_model_alias, name, PREVIOUS, before.number)
+        insist(self.client.set_registered_model_alias, name, CHAMPION, number)
+        insist(self.client.set_registered_model_tag, name, *entry)
         still = self._version(target, CHALLENGER)
         if still and still.number == number:  # a newer one may have come meanwhile
-            self.client.delete_registered_model_alias(name, CHALLENGER)
-        self.client.set_registered_model_tag(name, *entry)
+            insist(self.client.delete_registered_model_alias, name, CHALLENGER)
         return challenger
 
     def read_decision(self, version: Version) -> Decision | None:
@@ -96,13 +95,13 @@ class Registry:
                 "Train and promote another: patron train, then patron promote.",
             )
         entry = journal.write_entry(Entry(back.number, "rolled_back", datetime.now(UTC), reason))
-        self.client.set_registered_model_alias(name, CHAMPION, back.number)
-        self.client.set_registered_model_tag(name, *entry)
+        insist(self.client.set_registered_model_alias, name, CHAMPION, back.number)
+        insist(self.client.set_registered_model_tag, name, *entry)
         earlier = journal.find_earlier(self._entries(target))
-        if earlier and _ask(self.client.get_model_version, name, earlier):
-            self.client.set_registered_model_alias(name, PREVIOUS, earlier)
+        if earlier and ask(self.client.get_model_version, name, earlier):
+            insist(self.client.set_registered_model_alias, name, PREVIOUS, earlier)
         else:
-            self.client.delete_registered_model_alias(name, PREVIOUS)
+            insist(self.client.delete_registered_model_alias, name, PREVIOUS)
         return back
 
     def history(self, target: str) -> list[Term]:
@@ -148,28 +147,14 @@ class Registry:
         return load_bundle(place, version.number)
 
     def _entries(self, target: str) -> list[Entry]:
-        model = _ask(self.client.get_registered_model, PREFIX + target)
+        model = ask(self.client.get_registered_model, PREFIX + target)
         if model is None:
             raise RegistryError(f"{PREFIX}{target} is not registered.", "Make it: patron train.")
         return journal.read_entries(model.tags)
 
     def _version(self, target: str, alias: str) -> Version | None:
-        made = _ask(self.client.get_model_version_by_alias, PREFIX + target, alias)
+        made = ask(self.client.get_model_version_by_alias, PREFIX + target, alias)
         return made and Version(target, str(made.version), made.run_id)
-
-
-def _ask(question: Callable[..., Any], *words: str) -> Any:
-    """Return what MLflow answers, or None where it has no such thing."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return question(*words)
-    except MlflowException as error:
-        if error.error_code in ABSENT:
-            return None
-        raise RegistryError(
-            f"MLflow says {error.error_code}.", "See its log; then again."
-        ) from error
 
 
 def open_registry(settings: Settings) -> Registry:
