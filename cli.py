@@ -227,21 +227,29 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
 
 
 def promote_targets(arguments: Arguments, settings: Settings) -> int:
-    """Make each challenger its target's champion."""
+    """Make each challenger its target's champion; exit status 1 where the gate refused one."""
+    from contract.errors import GateError
     from contract.registry import CHALLENGER, open_registry
 
+    promoted, refused = [], []
     with show_steps(2) as tell:
         tell("opening MLflow")
         registry = open_registry(settings)
         targets = arguments.target or registry.list_targets(CHALLENGER)
         tell("promoting")
-        reason = arguments.despite or arguments.reason
-        versions = [registry.promote(t, reason, bool(arguments.despite)) for t in targets]
-    if not versions:
+        reason, despite = arguments.despite or arguments.reason, bool(arguments.despite)
+        for target in targets:
+            try:
+                promoted.append(registry.promote(target, reason, despite))
+            except GateError as error:
+                refused.append(str(error))
+    if not targets:
         raise PatronError("There is no challenger to promote.", "Run patron train first.")
-    for version in versions:
+    for version in promoted:
         print(f"patron-{version.target} version {version.number} is champion.")
-    return OK
+    for told in refused:
+        print(f"patron: {told}", file=sys.stderr)
+    return WRONG if refused else OK
 
 
 def roll_back(arguments: Arguments, settings: Settings) -> int:

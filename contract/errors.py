@@ -36,6 +36,12 @@ class RegistryError(PatronError):
     code = "registry"
 
 
+class GateError(RegistryError):
+    """A challenger did not pass the gate."""
+
+    code = "gate"
+
+
 class SettingsError(PatronError):
     """A setting has a name or a value that Patron does not know."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from contract import journal
 from contract.bundle import Bundle, load_bundle
-from contract.errors import RegistryError
+from contract.errors import GateError, RegistryError
 from contract.journal import REFUSED, Decision, Entry, Term
 from contract.replies import ask, insist
 from contract.settings import Settings
@@ -62,7 +62,7 @@ class Registry:
         name, number = PREFIX + target, challenger.number
         verdict = self.read_decision(challenger)
         if verdict and verdict.verdict == REFUSED and not despite:
-            raise RegistryError(
+            raise GateError(
                 f"The gate refused {name} version {number}: {'; '.join(verdict.reasons)}.",
                 "Train another, or promote this one all the same: --despite REASON.",
             )

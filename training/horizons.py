@@ -11,6 +11,7 @@ from contract.models import Numbers, logistic
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
+from features.norms import find_norms
 from features.sources import Shop
 from features.sums import Mask
 from features.timeline import DAY_US
@@ -30,7 +31,8 @@ def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
     history enough, and whose share of outcomes lies between 5 and 95 %. A horizon that was given
     and whose share does not is refused.
     """
-    norms = Norms(as_of=as_of)
+    # Only what a definition names of the past goes by norms.
+    norms = find_norms(history, [as_of])[as_of] if target.features else Norms(as_of=as_of)
     if target.horizon_days is not None:
         share = measure_share(history, target, norms)
         if share is not None and not RAREST <= share <= COMMONEST:

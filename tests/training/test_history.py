@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE as BUSY
 
-from contract.errors import RegistryError
+from contract.errors import GateError, RegistryError
 from contract.journal import write_decision
 from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, open_registry
 from contract.replies import insist
@@ -71,7 +71,7 @@ def test_what_the_gate_refused_is_promoted_only_despite_that(books, bundles):
     settings, registry = books
     gate = write_decision(False, ["stability: 41% flip; at most 30% may"])
     number = register(bundles["churn"], settings, registry, **gate).number
-    with pytest.raises(RegistryError) as refused:
+    with pytest.raises(GateError) as refused:
         registry.promote("churn")
     assert str(refused.value) == (
         f"The gate refused patron-churn version {number}: stability: 41% flip; at most 30% may."
