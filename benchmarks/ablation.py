@@ -10,7 +10,6 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,12 @@ from contract.tables import find_tables
 from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
-from training.families import fit_boosted
-from training.figures import trace_roc
+from training.families.boosting import BOOSTED, fit_boosted
 from training.folds import Stages, all_moments, split_stages
-from training.learn import find_first_order
-from training.ordering import Ranking
-from training.recipe import fit_recipe
+from training.gate import measure_auc
+from training.learned import find_first_order
+from training.ranks import place
+from training.selection import measure_losses
 from training.snapshots import Snapshots, take_snapshots
 from training.targets import TARGETS
 
@@ -102,12 +101,10 @@ def judge(inputs: Sequence[str], cases: Sequence[Case]) -> tuple[float, float]:
     """Return the mean AUC and log loss at the serving moments."""
     found = []
     for stages, snapshots in cases:
-        fitted = fit_recipe(partial(fit_boosted, inputs=inputs), snapshots, stages)
+        model = fit_boosted(snapshots.at(stages.closed), {**BOOSTED[0], "inputs": tuple(inputs)})
         last = snapshots.at([stages.serve])
-        told, outcome = fitted.probability(last), last.outcome
-        others, came = trace_roc(Ranking(outcome, told))
-        loss = -np.mean(np.log(np.where(outcome > 0, told, 1 - told)))
-        found.append((float(np.trapezoid(came, others)), float(loss)))
+        auc = measure_auc(last.outcome, place(model, last).margin(last.columns, 0.0))
+        found.append((auc, float(measure_losses(model, last).mean())))
     auc, loss = np.mean(found, axis=0)
     return float(auc), float(loss)
 

@@ -1,28 +1,30 @@
-"""What stands behind decisions 3 and 4: XGBoost's settings, and where the level is learned.
+"""What stands behind decisions 4 and 10: counts or ranks, settings of the trees, and the blend.
 
-Run: .venv/bin/python -P benchmarks/recipe.py   (needs ../shared/data; about 2 minutes)
+Run: .venv/bin/python -P benchmarks/recipe.py   (needs ../shared/data; about 10 minutes)
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from contract.manifest import Calibration
+from contract.models import Model, Numbers, log_odds
 from contract.tables import find_tables
+from contract.trees import Boosted
 from features.gather import read_history
 from features.norms import find_norms
-from training import families
-from training.calibration import fit_level, fit_slope
-from training.families import fit_boosted
-from training.figures import trace_roc
+from training.families import FAMILIES, Settings
+from training.families.boosting import BOOSTED, FIXED, fit_boosted
+from training.families.scikit import HISTOGRAM, fit_histogram
 from training.folds import Stages, all_moments, split_stages
-from training.learn import find_first_order
-from training.ordering import Ranking
-from training.recipe import Fitted, fit_recipe
+from training.gate import measure_auc
+from training.learned import find_first_order
+from training.ranks import place
+from training.recipe import blend, fit_pair
+from training.selection import find_weights, measure_losses
 from training.snapshots import Snapshots, take_snapshots
 from training.targets import TARGETS
 
@@ -32,37 +34,63 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail_
 CASES = [("2010-12-01", 30), ("2011-02-01", 30), ("2011-03-01", 60), ("2011-03-01", 90),
          ("2011-04-01", 30)]  # fmt: skip
 
-WIDE = {"num_parallel_tree": 1, "subsample": 0.7, "colsample_bynode": 0.6}
-SETTINGS: Mapping[str, tuple[int, dict[str, Any]]] = {
-    "as they are": (families.STEPS, {}),
-    "one tree a step": (120, {"num_parallel_tree": 1}),
-    "depth 2, 300 steps, rows .7, columns .6": (300, {**WIDE, "max_depth": 2}),
-    "depth 3, 200 steps, rows .7, columns .6": (200, WIDE),
-    "depth 4, 150 steps, rows .7, columns .6": (150, {**WIDE, "max_depth": 4}),
-}
-
 Case = tuple[Stages, Snapshots]
+Fit = Callable[[Stages, Snapshots], Model]
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the table."""
     if not DATA.exists():
         sys.exit(f"The real shop is not at {DATA}; there is nothing to compare on.")
     cases = take_cases()
-    print("| setting | AUC | log loss |\n|---|---|---|")
-    usual, steps = dict(families.BOOSTING), families.STEPS
-    for name, (count, changes) in SETTINGS.items():
-        families.BOOSTING.update(usual | changes)
-        families.STEPS = count
-        found = np.mean([judge(fit_recipe(fit_boosted, s, stages), s, stages)
-                         for stages, s in cases], axis=0)  # fmt: skip
-        print(f"| {name} | {found[0]:.4f} | {found[1]:.4f} |", flush=True)
-    families.BOOSTING.update(usual)
-    families.STEPS = steps
-    print("\n| moment | observed | level of the refitted model | level of the earlier model |")
-    print("|---|---|---|---|")
-    for stages, snapshots in cases:
-        print(compare_levels(stages, snapshots), flush=True)
+    names = " | ".join(f"{day}, {horizon} days" for day, horizon in CASES)
+    print(f"| | {names} | mean AUC | mean log loss |\n|---|" + "---|" * (len(CASES) + 2))
+    for name, fit in list_ways().items():
+        found = np.array([judge(fit, case) for case in cases])
+        losses = " | ".join(f"{loss:.4f}" for loss in found[:, 1])
+        auc, loss = found.mean(axis=0)
+        print(f"| {name} | {losses} | {auc:.4f} | {loss:.4f} |", flush=True)
+
+
+def list_ways() -> Mapping[str, Fit]:
+    """Return the ways to learn by name."""
+    ways: dict[str, Fit] = {"trees over counts": partial(fit_counts, settings=BOOSTED[0])}
+    for number, settings in enumerate(BOOSTED, 1):
+        ways[f"trees over ranks, settings {number}"] = partial(fit_ranks, settings=settings)
+    ways["scikit-learn's trees over ranks"] = lambda stages, snapshots: fit_histogram(
+        snapshots.at(stages.closed), HISTOGRAM[0]
+    )
+    for name in ("logistic", "probability"):
+        ways[name] = partial(fit_family, name=name)
+    return {**ways, "blend": fit_blend}
+
+
+def fit_counts(stages: Stages, snapshots: Snapshots, settings: Settings) -> Model:
+    """Return XGBoost's trees over features as they are."""
+    import xgboost
+
+    seen = snapshots.at(stages.closed)
+    rest, inputs = dict(settings), tuple(seen.columns)
+    steps = rest.pop("steps")
+    rows = np.stack([seen.columns[n] for n in inputs], axis=1).astype(np.float32)
+    data = xgboost.DMatrix(rows, seen.outcome, base_margin=log_odds(seen.base_rate))
+    return Counted(Boosted(xgboost.train({**FIXED, "max_bin": 256, **rest}, data, steps), inputs))
+
+
+def fit_ranks(stages: Stages, snapshots: Snapshots, settings: Settings) -> Model:
+    """Return XGBoost's trees over ranks."""
+    return fit_boosted(snapshots.at(stages.closed), settings)
+
+
+def fit_family(stages: Stages, snapshots: Snapshots, name: str) -> Model:
+    """Return a family as it is without tuning."""
+    return FAMILIES[name].fit(snapshots.at(stages.closed), FAMILIES[name].usual[0])
+
+
+def fit_blend(stages: Stages, snapshots: Snapshots) -> Model:
+    """Return the blend of all families."""
+    pairs = {n: fit_pair(f, f.usual[0], snapshots, stages) for n, f in FAMILIES.items()}
+    return blend(pairs, find_weights(pairs, snapshots.at([stages.calibrate]))).late
 
 
 def take_cases() -> list[Case]:
@@ -78,28 +106,27 @@ def take_cases() -> list[Case]:
     return cases
 
 
-def judge(fitted: Fitted, snapshots: Snapshots, stages: Stages) -> tuple[float, float]:
-    """Return AUC and log loss at the stages' serving moment."""
-    last = snapshots.at([stages.serve])
-    told, outcome = fitted.probability(last), last.outcome
-    others, came = trace_roc(Ranking(outcome, told))
-    loss = -np.mean(np.log(np.where(outcome > 0, told, 1 - told)))
-    return float(np.trapezoid(came, others)), float(loss)
+def judge(fit: Fit, case: Case) -> tuple[float, float]:
+    """Return AUC and log loss at the stages' serving moment, slope and level set right."""
+    stages, snapshots = case
+    last, model = snapshots.at([stages.serve]), fit(stages, snapshots)
+    auc = measure_auc(last.outcome, place(model, last).margin(last.columns, 0.0))
+    return auc, float(measure_losses(model, last).mean())
 
 
-def compare_levels(stages: Stages, snapshots: Snapshots) -> str:
-    """Return a row: the mean probability with the level learned on either model."""
-    calibrate, last = snapshots.at([stages.calibrate]), snapshots.at([stages.serve])
-    early, model = (fit_boosted(snapshots.at(m)) for m in (stages.train, stages.closed))
-    slope, base = fit_slope(early, calibrate), float(calibrate.base_rate[0])
-    levels = [fit_level(m, slope, calibrate) for m in (model, early)]
-    told = [
-        Fitted(model, Calibration(slope=slope, intercept=level), base).probability(last).mean()
-        for level in levels
-    ]
-    return (
-        f"| {stages.serve:%Y-%m-%d} | {last.outcome.mean():.3f} | {told[0]:.3f} | {told[1]:.3f} |"
-    )
+class Counted:
+    """Trees that go by counts, which nobody is to tell them as ranks."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.inputs = model, model.inputs
+
+    def margin(self, columns: Mapping[str, Numbers], base: float | Numbers) -> Numbers:
+        """Return the model's log-odds."""
+        return self.model.margin(columns, base)
+
+    def save(self, folder: Path, stem: str) -> list[str]:
+        """Return nothing: it is not kept."""
+        return []
 
 
 if __name__ == "__main__":
