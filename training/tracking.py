@@ -16,6 +16,7 @@ from contract.registry import Registry
 from contract.settings import Settings
 from contract.versions import Logged
 from features.dictionary import describe
+from features.timeline import AS_OF, CUSTOMER
 from training.card import read_grade, write_card
 from training.families import BOOSTING, FAMILIES, STEPS
 from training.figures import draw_curves
@@ -23,7 +24,7 @@ from training.flavor import CARD, Flavor, log_bundle
 from training.importance import draw_importance, find_boosted
 from training.learn import Learned
 from training.report import write_report
-from training.snapshots import BESIDE, OUTCOME
+from training.snapshots import OUTCOME
 
 EXPERIMENT = "patron"
 SERVED = ("http", "https", "databricks")  # a server of MLflow, which keeps artifacts itself
@@ -126,7 +127,7 @@ def find_revision() -> str:
 def _log_datasets(learned: Learned) -> Any:
     """Log what was learned from and what was judged on, and return the latter."""
     name, judged = learned.target.name, learned.judged
-    rows = judged.snapshot.rows.drop(columns=list(BESIDE[:2]))
+    rows = judged.snapshot.rows.drop(columns=[CUSTOMER, AS_OF])
     data = mlflow.data.pandas_dataset.from_pandas(
         rows,
         name=f"{name} judged snapshot",
