@@ -128,7 +128,8 @@ class Registry:
     def fetch(self, version: Version, folder: Path) -> Bundle:
         """Return the version's bundle, downloaded to `<folder>/<target>/<number>` and verified.
 
-        Of the logged model only the bundle is fetched, and MLflow's loaders are not asked.
+        Of the logged model only the bundle is fetched, and MLflow's loaders are not asked. Each
+        file is held against the manifest's sha256, the manifest against the version's tag.
         """
         import mlflow
 
@@ -144,7 +145,18 @@ class Registry:
                     "See that its artifacts can be reached, or train anew: patron train.",
                 ) from error
             shutil.move(got, place)
-        return load_bundle(place, version.number)
+        return self._refuse_other(version, load_bundle(place, version.number))
+
+    def _refuse_other(self, version: Version, bundle: Bundle) -> Bundle:
+        """Refuse a bundle that is whole, yet not the one whose sha256 was registered."""
+        made = ask(self.client.get_model_version, PREFIX + version.target, version.number)
+        if made and made.tags.get("sha256", bundle.sha256) != bundle.sha256:
+            raise RegistryError(
+                f"{PREFIX}{version.target} version {version.number} holds another bundle than was"
+                " registered.",
+                "Find out who wrote its artifacts; train anew: patron train.",
+            )
+        return bundle
 
     def _entries(self, target: str) -> list[Entry]:
         model = ask(self.client.get_registered_model, PREFIX + target)

@@ -18,12 +18,13 @@ from contract.registry import EARLY, Registry
 from contract.settings import Settings
 from contract.versions import Logged
 from features.dictionary import describe
+from features.timeline import AS_OF, CUSTOMER
 from training.card import read_grade, write_card
 from training.flavor import CARD, Flavor, log_bundle
 from training.importance import draw_importance, find_boosted
 from training.learned import Learned
 from training.outcomes import OUTCOME
-from training.snapshots import BESIDE, digest_rows
+from training.snapshots import digest_rows
 
 EXPERIMENT = "patron"
 SERVED = ("http", "https", "databricks")  # a server of MLflow, which keeps artifacts itself
@@ -128,7 +129,7 @@ def find_revision() -> str:
 def _log_datasets(learned: Learned) -> Any:
     """Log what was learned from and what was judged on, and return the latter."""
     name, (judged, served) = learned.target.name, learned.stages
-    rows = learned.judged.drop(columns=list(BESIDE[:2]))
+    rows = learned.judged.drop(columns=[CUSTOMER, AS_OF])
     data = mlflow.data.pandas_dataset.from_pandas(
         rows,
         name=f"{name} judged snapshot",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,9 +24,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contract.bundle import save_bundle
 from contract.champions import lay_out_champions
 from contract.errors import BundleError, RegistryError
 from contract.registry import CHAMPION, open_registry
+from contract.versions import Version
 from features.compute import compute
 from serving.scorer import Scorer
 from tests.conftest import ROOT
@@ -234,6 +237,18 @@ def test_only_the_bundle_is_fetched_to_serve_and_no_loader_of_mlflow(native, tmp
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           check=True)  # fmt: skip
     assert told.stdout.splitlines()[-2:] == ["churn", ""]
+
+
+def test_a_whole_bundle_in_place_of_the_registered_one_is_not_served(native, tmp_path):
+    _, registry, _ = native
+    first = registry.client.get_model_version("patron-churn", "1")
+    uri = registry.client.get_model_version_download_uri("patron-churn", "1")
+    stored = Path(uri.removeprefix("file://")) / "bundle"
+    bundle = registry.fetch(Version("churn", "1", first.run_id), tmp_path)
+    manifest = bundle.manifest.model_copy(update={"base_rate": 0.01})
+    save_bundle(replace(bundle, manifest=manifest), stored)
+    with pytest.raises(RegistryError, match="version 1 holds another bundle than was registered"):
+        registry.fetch(Version("churn", "1", first.run_id), tmp_path / "after")
 
 
 def test_a_version_without_a_bundle_is_refused(native, tmp_path):
