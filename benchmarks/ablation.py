@@ -20,9 +20,8 @@ from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
 from training.families.boosting import BOOSTED, fit_boosted
-from training.folds import Stages, all_moments, split_stages
+from training.folds import Stages, all_moments, find_first_order, split_stages
 from training.gate import measure_auc
-from training.learned import find_first_order
 from training.ranks import place
 from training.selection import measure_losses
 from training.snapshots import Snapshots, take_snapshots

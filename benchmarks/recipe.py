@@ -19,9 +19,8 @@ from features.norms import find_norms
 from training.families import FAMILIES, Settings
 from training.families.boosting import BOOSTED, FIXED, fit_boosted
 from training.families.scikit import HISTOGRAM, fit_histogram
-from training.folds import Stages, all_moments, split_stages
+from training.folds import Stages, all_moments, find_first_order, split_stages
 from training.gate import measure_auc
-from training.learned import find_first_order
 from training.ranks import place
 from training.recipe import blend, fit_pair
 from training.selection import find_weights, measure_losses

@@ -16,7 +16,7 @@ from contract.norms import Norms
 from contract.tables import find_tables
 from features.gather import read_history
 from features.history import History
-from training.learned import find_first_order
+from training.folds import find_first_order
 from training.seasons import YEAR, Closed, foretell, foretell_base_rate, observe_closed
 from training.targets import TARGETS
 

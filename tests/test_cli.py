@@ -16,6 +16,7 @@ import cli
 from contract.registry import open_registry
 from contract.settings import Settings
 from tests.training.versions import make_bundle, register
+from training.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PATRON = Path(sys.executable).with_name("patron")
@@ -76,7 +77,10 @@ def test_a_missing_column_is_told_with_what_there_is_and_how_to_map_it(home, cap
         (["features", "SHOP", "--as-of", "2026-06-01", "--out", "f.xlsx"], "f.xlsx is neither"),
         (["train", "SHOP", "--as-of", "2026-06-01", "--target", "leaving"], "no target 'leaving'"),
         (["train", "SHOP", "--as-of", "2026-06-01", "--horizon", "0"], "0 days is not ahead"),
-        (["train", "SHOP", "--as-of", "2026-06-01"], "147 days of orders before 2026-06-01"),
+        (
+            ["train", "SHOP", "--as-of", "2026-06-01", "--horizon", "60"],
+            "147 days of orders before",
+        ),
         (["train", "SHOP", "--as-of", "2020-06-01"], "There is no order before as_of."),
         (["promote"], "There is no challenger to promote."),
         (["promote", "--target", "churn"], "patron-churn has no challenger."),
@@ -284,4 +288,4 @@ def test_mlproject_retrains_through_mlflow(home, small_shop):
     runs = MlflowClient(uri).search_runs(["0"])
     parents = [r for r in runs if r.data.tags.get("mlflow.project.entryPoint") == "train"]
     children = {r.data.params.get("target") for r in runs if r not in parents}
-    assert len(parents) == 1 and children == {"churn", "next_purchase"}
+    assert len(parents) == 1 and children == set(TARGETS)

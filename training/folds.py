@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contract.errors import HistoryError
+from contract.moments import EPOCH
+from features.history import History
 
 STEP_DAYS = 30
 FOLDS = 3
@@ -68,6 +70,16 @@ def count_days(horizon: int) -> int:
 def find_report_moment(as_of: datetime, horizon: int) -> datetime:
     """Return the last moment whose label is closed at `as_of`: the one the report is made on."""
     return as_of - timedelta(days=horizon)
+
+
+def find_first_order(history: History) -> datetime:
+    """Return when the first order was placed."""
+    at_us = history.find_first_order()
+    if at_us is None:
+        raise HistoryError(
+            "There is no order before as_of.", "Check the dates of transactions, or --as-of."
+        )
+    return EPOCH + timedelta(microseconds=at_us)
 
 
 def all_moments(stages: Sequence[Stages]) -> tuple[datetime, ...]:

@@ -15,7 +15,7 @@ from features.norms import find_norms
 from features.sources import Shop
 from features.sums import Mask
 from features.timeline import DAY_US
-from training.folds import count_days
+from training.folds import count_days, find_first_order
 from training.seasons import SAMPLE, observe_closed
 from training.targets import Target
 
@@ -31,6 +31,7 @@ def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
     history enough, and whose share of outcomes lies between 5 and 95 %. A horizon that was given
     and whose share does not is refused.
     """
+    find_first_order(history)
     # Only what a definition names of the past goes by norms.
     norms = find_norms(history, [as_of])[as_of] if target.features else Norms(as_of=as_of)
     if target.horizon_days is not None:

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from contract.bundle import Bundle
-from contract.errors import HistoryError
 from contract.models import Columns
-from contract.moments import EPOCH
 from features.history import History
-from training.folds import Stages, find_report_moment, refuse_short, split_stages
+from training.folds import (
+    Stages,
+    find_first_order,
+    find_report_moment,
+    refuse_short,
+    split_stages,
+)
 from training.gate import Verdict
 from training.targets import Target
 from training.tuning import Budget, Tuned
@@ -61,16 +65,6 @@ def plan_stages(seen: History, horizon: int, as_of: datetime) -> tuple[Stages, S
     refuse_short(first, as_of, horizon)
     report = split_stages(first, find_report_moment(as_of, horizon), horizon)
     return report, split_stages(first, as_of, horizon)
-
-
-def find_first_order(history: History) -> datetime:
-    """Return when the first order was placed."""
-    at_us = history.find_first_order()
-    if at_us is None:
-        raise HistoryError(
-            "There is no order before as_of.", "Check the dates of transactions, or --as-of."
-        )
-    return EPOCH + timedelta(microseconds=at_us)
 
 
 def tell_stages(stages: Stages) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_a_loaded_model_says_what_the_bundle_says_to_the_bit(native, model, lear
 
 
 def test_of_every_customer_it_says_what_the_service_says(model, native, shop_history, tmp_path):
-    """Lapsed customers and prospects too, who get their prior."""
+    """Lapsed customers and prospects get their prior, where the service tells no more than a stage."""
     _, registry, _ = native
     bundle = registry.fetch(registry.find("churn", CHAMPION), tmp_path)
     served = Scorer({"churn": bundle}).score(shop_history, AS_OF).to_pandas()
@@ -158,6 +158,13 @@ def test_requirements_are_pinned_and_of_no_machine(folder):
         assert not re.search(r"file:|/tmp|/root|/home|\.venv", (folder / name).read_text())
 
 
+# A blend of four, two of them trees.
+IN_BUNDLE = (
+    "baseline.json", "dictionary.json", "manifest.json", "model-1.json", "model-1.ubj",
+    "model-2.json", "model-2.ubj", "model-3.json", "model-4.json", "model.json", "norms.json",
+)  # fmt: skip
+
+
 def is_pickle(file):
     data = file.read_bytes()
     if file.suffix in PICKLED or data[:1] == b"\x80":
@@ -181,9 +188,9 @@ def test_nothing_in_a_logged_model_is_a_pickle(folder, tmp_path):
     assert [f.name for f in tmp_path.iterdir() if not is_pickle(f)] == []
     found = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     assert found == [
-        "MLmodel", "bundle/baseline.json", "bundle/dictionary.json", "bundle/manifest.json",
-        "bundle/norms.json", "bundle/trees.ubj", "card.md", "input_example.json", "python_env.yaml",
-        "registered_model_meta", "requirements.txt", "serving_input_example.json",
+        "MLmodel", *(f"bundle/{name}" for name in IN_BUNDLE), "card.md", "input_example.json",
+        "python_env.yaml", "registered_model_meta", "requirements.txt",
+        "serving_input_example.json",
     ]  # fmt: skip
     assert [name for name in found if is_pickle(folder / name)] == []
 
@@ -204,10 +211,10 @@ def change(file):
 @pytest.mark.parametrize(
     ("tamper", "told"),
     [
-        (lambda b: change(b / "trees.ubj"), "trees.ubj in the bundle of churn is not the file"),
+        (lambda b: change(b / "model-1.ubj"), "model-1.ubj in the bundle of churn is not the file"),
         (lambda b: change(b / "norms.json"), "norms.json in the bundle of churn is not the file"),
         (lambda b: (b / "more.py").write_text("1"), "has other files than its manifest names"),
-        (lambda b: (b / "trees.ubj").unlink(), "has other files than its manifest names"),
+        (lambda b: (b / "model-1.ubj").unlink(), "has other files than its manifest names"),
         (lambda b: (b / "manifest.json").write_text("{}"), "no readable manifest.json"),
     ],
     ids=["trees", "norms", "more", "fewer", "manifest"],
@@ -225,8 +232,7 @@ def test_only_the_bundle_is_fetched_to_serve_and_no_loader_of_mlflow(native, tmp
     with lay_out_champions(registry) as laid:
         shutil.copytree(laid, tmp_path / "bundles")
     found = {str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file()}
-    names = ("baseline.json", "dictionary.json", "manifest.json", "norms.json", "trees.ubj")
-    assert found == {f"bundles/churn/2/{name}" for name in names}
+    assert found == {f"bundles/churn/2/{name}" for name in IN_BUNDLE}
     code = (
         "import sys, pathlib, serving.app\n"
         "from contract.bundle import load_bundles\n"
@@ -336,6 +342,10 @@ def test_a_version_tells_what_it_is(native, model, learned_churn):
         "as_of": "2026-11-01T00:00:00+00:00",
         "sha256": model.get_raw_model().sha256,
         "dataset_sha256": report["dataset_sha256"],
+        "grade": report["grade"]["letter"],
+        "gate": "passed",
+        "gate_reasons": "[]",
+        "gate_at": version.tags["gate_at"],
     }
     assert version.run_id == report["run_id"]
     assert version.description.startswith(f"# churn: {manifest.meaning}\n")
@@ -357,7 +367,7 @@ def test_the_run_has_model_metrics_and_both_data_sets(native, learned_churn, fol
     inputs = [({t.key: t.value for t in i.tags}, i) for i in run.inputs.dataset_inputs]
     data = {tags["mlflow.data.context"]: i for tags, i in inputs}
     told = {tags["mlflow.data.context"]: tags for tags, _ in inputs}
-    closed = learned_churn.refitted.closed
+    closed = learned_churn.stages[1].closed
     assert told["training"]["moments"] == str(len(closed))
     assert told["training"]["last_moment"] == str(max(closed))
     assert data["training"].dataset.digest == report["dataset_sha256"][:36]
@@ -378,12 +388,12 @@ BLOCKS = re.findall(r"```python\n(.+?)```", (ROOT / "docs" / "models.md").read_t
 
 
 def test_the_page_for_data_scientists_does_what_it_says(
-    native, shop_history, small_shop, spark, monkeypatch
+    native, shop_history, middle_shop, spark, monkeypatch
 ):
     from features.session import no_word_of_pandas
 
     settings, _, _ = native
-    (settings.home / "shop").symlink_to(small_shop)
+    (settings.home / "shop").symlink_to(middle_shop)
     monkeypatch.chdir(settings.home)
     load, spread, compare = (compile(block, "models.md", "exec") for block in BLOCKS)
     names = {}

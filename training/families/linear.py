@@ -32,9 +32,14 @@ def fit_logistic(snapshots: Snapshots, settings: Mapping[str, Any]) -> Model:
 
 
 def fit_terms(snapshots: Snapshots, terms: Terms, c: float = 1.0) -> Model:
-    """Return a logistic regression on these terms, of inverse ridge penalty `c`."""
+    """Return a logistic regression on these terms, of inverse ridge penalty `c`.
+
+    Where all outcomes are alike there is nothing to learn, and it says the base rate.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    if snapshots.outcome.min(initial=1) == snapshots.outcome.max(initial=0):
+        return Logistic((), (), 0.0, 1.0)
     beside = log_odds(snapshots.base_rate)
     inputs = np.column_stack([count_terms(snapshots.columns, terms), beside])
     fit = LogisticRegression(C=c, max_iter=5000).fit(inputs, snapshots.outcome)
