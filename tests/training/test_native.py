@@ -97,15 +97,20 @@ def test_a_loaded_model_says_what_the_bundle_says_to_the_bit(native, model, lear
 
 
 def test_of_every_customer_it_says_what_the_service_says(model, native, shop_history, tmp_path):
-    """Lapsed customers and prospects get their prior, where the service tells no more than a stage."""
+    """Who has left or never ordered gets a prior, where the service tells a stage alone."""
     _, registry, _ = native
     bundle = registry.fetch(registry.find("churn", CHAMPION), tmp_path)
     served = Scorer({"churn": bundle}).score(shop_history, AS_OF).to_pandas()
     found = compute(shop_history, {AS_OF: bundle.norms}, bundle.reads)
     answers = model.predict(pd.DataFrame(found.columns))
     for field in ("probability", "percentile", "baseline"):
-        assert answers[field].to_numpy().tolist() == served[f"churn_{field}"].tolist()
-    assert (answers["eligible"] == (served["churn_rung"] == "full_model")).all()
+        told = answers[field][answers["eligible"]]
+        assert told.to_numpy().tolist() == served[f"churn_{field}"].dropna().tolist()
+    assert (answers["eligible"] == served["churn_probability"].notna()).all()
+    assert (answers["eligible"] == (served["stage"] == "active")).all()
+    priors = bundle.manifest.priors
+    assert {*answers["probability"][served["stage"] == "lapsed"]} == {priors.lapsed}
+    assert {*answers["probability"][served["stage"] == "prospect"]} == {priors.prospect}
     assert set(served["stage"]) == {"active", "lapsed", "prospect"}
     assert not answers.isna().any(axis=None)
 
