@@ -215,7 +215,8 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
         tell("reading tables")
         history = read_history(tables, arguments.engine)
         tell("opening MLflow")
-        books = Books(settings, open_registry(settings), arguments.trials, arguments.timeout)
+        limits = arguments.trials, arguments.timeout, bool(arguments.target)
+        books = Books(settings, open_registry(settings), *limits)
         reports = train(history, targets, as_of, books, tell)
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
@@ -223,6 +224,8 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     from training.report import tell_report
 
     print("\n\n".join(tell_report(r) for r in reports["targets"].values()))
+    for name, reason in reports["left_out"].items():
+        print(f"\n{name} is left out: {reason}")
     return OK
 
 

@@ -6,6 +6,7 @@ from scipy import optimize, special
 from contract.models import Model, Numbers, log_odds
 from training.snapshots import Snapshots
 
+FAR = 100.0  # log-odds, beyond which no level lies
 FEWEST = 50  # outcomes of either kind, below which two parameters are noise
 
 
@@ -30,7 +31,7 @@ def fit_slope(model: Model, snapshots: Snapshots) -> float:
 
 def fit_level(model: Model, slope: float, served: tuple[Snapshots, float]) -> float:
     """Return the intercept with which the mean probability of these customers is that share."""
-    snapshots, share = served
+    snapshots, share = served[0], float(np.clip(served[1], 1e-6, 1 - 1e-6))
     base = float(log_odds(share))
     beyond = model.margin(snapshots.columns, base) - base
     if not len(beyond):
@@ -39,7 +40,7 @@ def fit_level(model: Model, slope: float, served: tuple[Snapshots, float]) -> fl
     def excess(intercept: float) -> float:
         return float(special.expit(base + intercept + slope * beyond).mean() - share)
 
-    return float(optimize.brentq(excess, -20, 20))
+    return float(optimize.brentq(excess, -FAR, FAR))
 
 
 def _beyond(model: Model, snapshots: Snapshots) -> tuple[Numbers, Numbers]:

@@ -20,6 +20,7 @@ from training.snapshots import Snapshots
 TOO_GOOD = 0.95  # AUC of a model
 TOO_GOOD_ALONE = 0.95  # and of one feature: more than any behaviour tells of the future
 TOLERANCE = 0.10  # how far the mean predicted may lie from the mean observed
+FEWEST = 50  # outcomes of either kind, below which a rank is chance
 MOST_FLIPS = 0.30  # of customers may change their band for no gain
 SIGMAS = 3.0
 SHUFFLE_SEED = 11
@@ -105,14 +106,16 @@ def check_gain(judged: Judged, rival: Rival) -> Check:
 
 def check_calibration(judged: Judged, rival: Rival | None) -> Check:
     """Return whether the mean probability may be what was observed, or is nearer than before."""
-    ratio = judged.metrics[judged.best]["mean_ratio"]
+    wanted = f"must reach {1 - TOLERANCE:.2f}–{1 + TOLERANCE:.2f}, or be nearer 1 than before"
+    ratio = judged.metrics[judged.best].get("mean_ratio")
+    if ratio is None:
+        return Check("calibration", True, "nothing came true, and nothing can be said", wanted)
     near = ratio.low <= 1 + TOLERANCE and ratio.high >= 1 - TOLERANCE
     found = f"mean predicted / observed {tell(ratio)}"
     if rival:
         theirs = evaluate(judged.snapshot.outcome, rival.probability)["mean_ratio"]
         near |= abs(ratio.value - 1) <= abs(theirs.value - 1)
         found += f", champion {theirs.value:.3f}"
-    wanted = f"must reach {1 - TOLERANCE:.2f}–{1 + TOLERANCE:.2f}, or be nearer 1 than before"
     return Check("calibration", near, found, wanted)
 
 
@@ -137,18 +140,24 @@ def find_bands(probability: Numbers) -> Whole:
 def check_features(snapshot: Snapshots) -> Check:
     """Return whether no feature alone ranks better than behaviour can."""
     outcome = snapshot.outcome
+    wanted = f"more than {TOO_GOOD_ALONE} would be a leak"
+    if min(outcome.sum(), (1 - outcome).sum()) < FEWEST:
+        return Check(
+            "features", True, f"fewer than {FEWEST} outcomes of a kind say nothing", wanted
+        )
     ranks = {name: measure_auc(outcome, column) for name, column in snapshot.columns.items()}
     best = max(ranks, key=lambda name: abs(ranks[name] - 0.5), default="")
     auc = max(ranks[best], 1 - ranks[best]) if best else 0.5
-    wanted = f"more than {TOO_GOOD_ALONE} would be a leak"
     return Check("features", auc <= TOO_GOOD_ALONE, f"{best} alone has AUC {auc:.3f}", wanted)
 
 
 def check_model(judged: Judged) -> Check:
     """Return whether the model does not rank better than behaviour can."""
-    auc = measure_auc(judged.snapshot.outcome, judged.probabilities[judged.best])
+    outcome = judged.snapshot.outcome
+    auc = measure_auc(outcome, judged.probabilities[judged.best])
     wanted = f"more than {TOO_GOOD} would be a leak"
-    return Check("model", auc <= TOO_GOOD, f"AUC {auc:.3f}", wanted)
+    few = min(outcome.sum(), (1 - outcome).sum()) < FEWEST
+    return Check("model", auc <= TOO_GOOD or few, f"AUC {auc:.3f}", wanted)
 
 
 def check_shuffled(snapshots: Snapshots, stages: Stages, family: Family | None = None) -> Check:

@@ -48,12 +48,12 @@ def grade_probabilities(ours: Metrics, baselines: Mapping[str, Metrics], gains: 
     best = [
         *_beat(gains, "log loss", surely=True),
         _ask_error(ours.get("ece_debiased")),
-        _ask_level(ours["mean_ratio"], LEVEL),
+        _ask_level(ours.get("mean_ratio"), LEVEL),
         _ask_slope(ours.get("calibration_slope")),
     ]
     good = [_beat_or_tie(ours, baselines[name], (name, gain)) for name, gain in gains.items()]
     good = good or _beat(gains, "log loss")
-    return _award(PROBABILITIES, best, [*good, _ask_level(ours["mean_ratio"], LOOSE_LEVEL)])
+    return _award(PROBABILITIES, best, [*good, _ask_level(ours.get("mean_ratio"), LOOSE_LEVEL)])
 
 
 def grade_worths(ours: Metrics, gains: Metrics) -> Grade:
@@ -95,6 +95,8 @@ def _beat_or_tie(ours: Metrics, theirs: Metrics, gained: tuple[str, Estimate]) -
     name, gain = gained
     if gain.value > 0:
         return True, f"gains {gain} in log loss over {name}"
+    if not {"auc", "ece_debiased"} <= ours.keys() & theirs.keys():
+        return False, f"gains {gain} in log loss over {name}, and no rank can be told"
     error, their_error = ours["ece_debiased"], theirs["ece_debiased"]
     tied = gain.high >= 0 and ours["auc"].value >= theirs["auc"].low
     found = (
@@ -110,7 +112,9 @@ def _ask_error(error: Estimate | None) -> Check:
     return error.value <= MOST_ERROR, f"calibration error {error}, at most {MOST_ERROR}"
 
 
-def _ask_level(ratio: Estimate, most: float) -> Check:
+def _ask_level(ratio: Estimate | None, most: float) -> Check:
+    if ratio is None:
+        return False, "nothing came true, so no level can be told"
     found = f"mean predicted / mean observed {ratio}, within {most:.0%}"
     return abs(ratio.value - 1) <= most, found
 

@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 
 from contract.champions import fetch_champion
+from contract.errors import HistoryError
 from contract.moments import as_micros, as_utc
 from contract.registry import Registry
 from contract.settings import Settings
@@ -25,12 +26,16 @@ from training.tuning import Budget
 
 @dataclass(frozen=True)
 class Books:
-    """Where a training run is written down, and how much it may try."""
+    """Where a training run is written down, and how much it may try.
+
+    Unless `strict`, a target that the shop's history does not suffice for is left out.
+    """
 
     settings: Settings
     registry: Registry
     trials: int = 0
     seconds: float | None = None
+    strict: bool = False
 
     @property
     def budget(self) -> Budget:
@@ -47,7 +52,7 @@ def train(
     as_of = as_utc(as_of)
     seen = history.before(as_micros(as_of))
     tell("finding horizons")
-    targets = [find_horizon(seen, target, as_of) for target in targets]
+    targets, left_out = find_horizons(seen, targets, (as_of, books.strict))
     # No later than any target's judged moment, so that none of them is told what came after it.
     words_as_of = find_report_moment(as_of, max(t.over_days for t in targets))
     asked, reports = Asked(tell, words_as_of, books.budget), {}
@@ -57,7 +62,25 @@ def train(
             learned = learn(history, target, as_of, replace(asked, champions=champions))
             tell(f"{target.name}: recording in MLflow")
             reports[target.name] = record(learned, books.registry)
-    return {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}
+    told = {"as_of": as_of.isoformat(), "run_id": parent.info.run_id, "targets": reports}
+    return {**told, "left_out": left_out}
+
+
+def find_horizons(
+    seen: History, targets: Sequence[Target], asked: tuple[datetime, bool]
+) -> tuple[list[Target], dict[str, str]]:
+    """Return the targets, each with its horizon, and why others are left out."""
+    as_of, strict = asked
+    found: list[Target] = []
+    left_out: dict[str, str] = {}
+    for target in targets:
+        try:
+            found.append(find_horizon(seen, target, as_of))
+        except HistoryError as error:
+            if strict or not (found or target is not targets[-1]):
+                raise
+            left_out[target.name] = str(error)
+    return found, left_out
 
 
 def count_steps(targets: Sequence[Target], trials: int) -> int:
