@@ -22,7 +22,7 @@ from training.families.scikit import HISTOGRAM, fit_histogram
 from training.folds import Stages, all_moments, find_first_order, split_stages
 from training.gate import measure_auc
 from training.ranks import place
-from training.recipe import blend, fit_pair
+from training.recipe import blend, fit_pairs
 from training.selection import find_weights, measure_losses
 from training.snapshots import Snapshots, take_snapshots
 from training.targets import TARGETS
@@ -88,7 +88,7 @@ def fit_family(stages: Stages, snapshots: Snapshots, name: str) -> Model:
 
 def fit_blend(stages: Stages, snapshots: Snapshots) -> Model:
     """Return the blend of all families."""
-    pairs = {n: fit_pair(f, f.usual[0], snapshots, stages) for n, f in FAMILIES.items()}
+    pairs = fit_pairs({n: (f, f.usual[0]) for n, f in FAMILIES.items()}, snapshots, stages)
     return blend(pairs, find_weights(pairs, snapshots.at([stages.calibrate]))).late
 
 

@@ -13,7 +13,7 @@ from training.evaluation import Estimate, evaluate
 from training.families import BASELINES, BLEND, FAMILIES, RULES, Family, Settings
 from training.folds import Stages
 from training.ladder import Step, find_rung
-from training.recipe import Fitted, Pair, blend, calibrate, fit_pair
+from training.recipe import Fitted, blend, calibrate, fit_pairs
 from training.selection import choose_family, choose_rules, find_weights
 from training.snapshots import Snapshots
 
@@ -73,7 +73,7 @@ def judge(
     step = find_rung([last, snapshots.at(stages.train)])
     names = [name for name in (*step.families, *BASELINES) if name != BLEND]
     settings = {name: tuned.get(name, KNOWN[name].usual[0]) for name in names}
-    pairs = {name: fit_pair(KNOWN[name], settings[name], snapshots, stages) for name in names}
+    pairs = fit_pairs({n: (KNOWN[n], settings[n]) for n in names}, snapshots, stages)
     weights: tuple[float, ...] = ()
     if BLEND in step.families:
         members = {name: pairs[name] for name in FAMILIES}
@@ -95,9 +95,7 @@ def refit(
     """Return what the plan serves, fitted for another serving moment, the baselines beside it."""
     members = list(FAMILIES) if plan.best == BLEND else [plan.best]
     names = dict.fromkeys([*members, *BASELINES])
-    pairs: dict[str, Pair] = {
-        name: fit_pair(KNOWN[name], plan.settings[name], snapshots, stages) for name in names
-    }
+    pairs = fit_pairs({n: (KNOWN[n], plan.settings[n]) for n in names}, snapshots, stages)
     if plan.best == BLEND:
         pairs[BLEND] = blend({name: pairs[name] for name in members}, plan.weights)
     asked = dict.fromkeys([plan.best, *BASELINES])

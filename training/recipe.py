@@ -10,6 +10,7 @@ from contract.forms import Blend
 from contract.linear import Logistic
 from contract.manifest import BaseRate, Calibration
 from contract.models import Model, Numbers, log_odds, logistic
+from features.history import THREADS
 from training.calibration import fit_level, fit_slope
 from training.families import Family, Settings
 from training.folds import Stages
@@ -71,15 +72,20 @@ def tell_each(fitted: Fitted, snapshots: Snapshots) -> Numbers:
     return np.concatenate(told)
 
 
-def fit_pair(family: Family, settings: Settings, snapshots: Snapshots, stages: Stages) -> Pair:
-    """Return the family fitted for the stages, both at a time.
+def fit_pairs(
+    asked: Mapping[str, tuple[Family, Settings]], snapshots: Snapshots, stages: Stages
+) -> dict[str, Pair]:
+    """Return each family fitted for the stages, two fits at a time.
 
     Each fit has one thread: on a busy machine two of one fit wait for each other at every step.
     """
     parts = [snapshots.at(stages.train), snapshots.at(stages.closed)]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        early, late = pool.map(lambda part: family.fit(part, settings), parts)
-    return Pair(early, late)
+    with ThreadPoolExecutor(THREADS) as pool:
+        made = {
+            name: [pool.submit(family.fit, part, settings) for part in parts]
+            for name, (family, settings) in asked.items()
+        }
+    return {name: Pair(early.result(), late.result()) for name, (early, late) in made.items()}
 
 
 def blend(pairs: Mapping[str, Pair], weights: Sequence[float]) -> Pair:

@@ -27,6 +27,7 @@ import pytest
 from contract.bundle import save_bundle
 from contract.champions import lay_out_champions
 from contract.errors import BundleError, RegistryError
+from contract.manifest import BaseRate
 from contract.registry import CHAMPION, open_registry
 from contract.versions import Version
 from features.compute import compute
@@ -256,7 +257,9 @@ def test_a_whole_bundle_in_place_of_the_registered_one_is_not_served(native, tmp
     uri = registry.client.get_model_version_download_uri("patron-churn", "1")
     stored = Path(uri.removeprefix("file://")) / "bundle"
     bundle = registry.fetch(Version("churn", "1", first.run_id), tmp_path)
-    manifest = bundle.manifest.model_copy(update={"base_rate": 0.01})
+    manifest = bundle.manifest.model_copy(
+        update={"base_rate": BaseRate(share=0.01, low=0.01, high=0.01)}
+    )
     save_bundle(replace(bundle, manifest=manifest), stored)
     with pytest.raises(RegistryError, match="version 1 holds another bundle than was registered"):
         registry.fetch(Version("churn", "1", first.run_id), tmp_path / "after")
@@ -406,7 +409,9 @@ def test_the_page_for_data_scientists_does_what_it_says(
     served = Scorer({"churn": names["bundle"]}).score(shop_history, AS_OF).to_pandas()
     told = names["answers"]
     assert told.index.tolist() == served["customer_id"].tolist()
-    assert told["probability"].tolist() == served["churn_probability"].tolist()
+    answered = served["churn_probability"].notna().to_numpy()
+    assert told["eligible"].tolist() == answered.tolist() and 100 < answered.sum() < len(told)
+    assert told["probability"][answered].tolist() == served["churn_probability"][answered].tolist()
     with no_word_of_pandas():
         rows = names["features"][:50].rename_axis("customer_id").reset_index()
         names |= {"spark": spark, "frame": spark.createDataFrame(rows)}

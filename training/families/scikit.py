@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from contract.trees import Boosted, Floats
 from training.families.boosting import find_telling
 from training.ranks import rank_rows
 from training.snapshots import Snapshots
+
+# While it bins, scikit-learn changes Python's own list of warnings: two fits would meet there.
+ALONE = Lock()
 
 HISTOGRAM: tuple[Mapping[str, Any], ...] = (
     {"max_iter": 100, "max_depth": 4, "learning_rate": 0.06, "min_samples_leaf": 100,
@@ -46,7 +50,7 @@ def fit_histogram(snapshots: Snapshots, settings: Mapping[str, Any]) -> Model:
     outcome, base = snapshots.outcome, np.clip(snapshots.base_rate, 1e-6, 1 - 1e-6)
     weights = np.where(outcome > 0, 0.5 / base, 0.5 / (1 - base))
     learner = HistGradientBoostingClassifier(early_stopping=False, random_state=7, **settings)
-    with threadpool_limits(1, user_api="openmp"):
+    with ALONE, threadpool_limits(1, user_api="openmp"):
         learner.fit(rows[:, telling], outcome, sample_weight=weights)
     inputs = tuple(n for n, t in zip(names, telling, strict=True) if t)
     return Boosted(convert(learner, len(inputs)), inputs)
