@@ -46,6 +46,8 @@ bench: install ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/features.py
 	$(BIN)/python -P benchmarks/quality.py
 	$(BIN)/python -P benchmarks/recipe.py
+	$(BIN)/python -P benchmarks/season.py
+	$(BIN)/python -P benchmarks/evaluation.py
 
 lock: install ## write requirements/*.txt anew, with hashes
 	$(COMPILE) pyproject.toml --extra train --extra serve --extra spark \
