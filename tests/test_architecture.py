@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_the_rooms_import_only_what_the_design_draws():
     told = subprocess.run([linter], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout
     assert "4 kept, 0 broken" in told.stdout
+
+
+def test_every_package_is_in_the_wheel():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    here = {".".join(f.parent.relative_to(ROOT).parts) for f in SOURCES}
+    assert set(told["tool"]["setuptools"]["packages"]) == here
 
 
 def imports(file):

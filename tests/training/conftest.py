@@ -34,9 +34,9 @@ def shop_history(middle_shop) -> History:
     return read_history(find_tables(str(middle_shop)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scratch_database(postgres_url):
-    """A database of its own, gone afterwards."""
+    """A database of each file's own, gone afterwards."""
     name = f"patron_test_{secrets.token_hex(4)}"
     server = sql.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
