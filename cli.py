@@ -221,7 +221,7 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(json.dumps(reports, indent=1), "utf-8")
-    from training.report import tell_report
+    from training.telling import tell_report
 
     print("\n\n".join(tell_report(r) for r in reports["targets"].values()))
     for name, reason in reports["left_out"].items():

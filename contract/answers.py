@@ -141,7 +141,7 @@ def nest(row: dict[str, Any]) -> Answer:
         kind = _plain(info.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
-            if row.get(flat["probability"]) is not None:
+            if row.get(flat["horizon_days"]) is not None:
                 parts[name] = {f: row[column] for f, column in flat.items()}
         elif name == "warnings":
             parts[name] = tuple(w for w in (row[name] or "").split(",") if w)

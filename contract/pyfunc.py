@@ -3,6 +3,7 @@
 The service does not come here: it fetches the bundle and loads that (contract/registry.py).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,54 @@ import pandas as pd
 
 from contract.bundle import Bundle, load_bundle
 from contract.errors import BundleError
+from contract.manifest import Kind
 from contract.models import Columns
 
-# What predict gives, by MLflow's name of each type.
-OUTPUTS = {
-    "probability": "double",
-    "percentile": "long",
-    "baseline": "double",
-    "eligible": "boolean",
-    "horizon_days": "long",
-}
 NAMED = 10  # names of missing features in a message
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted of a kind of target: the columns, by MLflow's name of each type, and how.
+
+    `tell` gives the columns for rows of features.
+    """
+
+    outputs: Mapping[str, str]
+    tell: Callable[[Bundle, Columns], Mapping[str, Any]]
+
+
+def predict_chance(bundle: Bundle, columns: Columns) -> Mapping[str, Any]:
+    """Return the columns of a chance.
+
+    A customer that the target does not speak of gets the share among customers like it.
+    """
+    manifest = bundle.manifest
+    eligible = manifest.eligible.holds(columns)
+    never = np.isnan(columns[manifest.eligible.feature])
+    prior = np.where(never, manifest.priors.prospect, manifest.priors.lapsed)
+    probability = np.where(eligible, bundle.probability(columns), prior)
+    return {
+        "probability": probability,
+        "percentile": bundle.percentile(probability),
+        "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
+        "eligible": eligible,
+        "horizon_days": np.full(len(eligible), manifest.horizon_days),
+    }
+
+
+PREDICTIONS: Mapping[Kind, Prediction] = {
+    "chance": Prediction(
+        {
+            "probability": "double",
+            "percentile": "long",
+            "baseline": "double",
+            "eligible": "boolean",
+            "horizon_days": "long",
+        },
+        predict_chance,
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -32,24 +70,9 @@ class Predictor:
     bundle: Bundle
 
     def predict(self, frame: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return a row of OUTPUTS for each row of features, in the same order and index.
-
-        A customer that the target does not speak of gets the share among customers like it.
-        """
-        columns = self._read(frame)
-        manifest = self.bundle.manifest
-        eligible = manifest.eligible.holds(columns)
-        never = np.isnan(columns[manifest.eligible.feature])
-        prior = np.where(never, manifest.priors.prospect, manifest.priors.lapsed)
-        probability = np.where(eligible, self.bundle.probability(columns), prior)
-        answers = {
-            "probability": probability,
-            "percentile": self.bundle.percentile(probability),
-            "baseline": np.where(eligible, self.bundle.baseline_probability(columns), prior),
-            "eligible": eligible,
-            "horizon_days": np.full(len(frame), manifest.horizon_days),
-        }
-        return pd.DataFrame(answers, index=frame.index)
+        """Return a row of answers for each row of features, in the same order and index."""
+        told = PREDICTIONS[self.bundle.manifest.kind].tell(self.bundle, self._read(frame))
+        return pd.DataFrame(dict(told), index=frame.index)
 
     def get_raw_model(self) -> Bundle:
         """Return the bundle, as MLflow's get_raw_model does."""

@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from contract.answers import ACTIVE_DAYS, FLAT_NAMES, HIGH, MEDIUM, flat_schema
+from contract.answers import flat_schema
 from contract.bundle import Bundle
 from contract.errors import BundleError
-from contract.models import Columns, Numbers
+from contract.manifest import Kind
+from contract.models import Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
-from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
+from serving.chances import Flat, Known, Tell, find_stages, tell_chance
 
 SILENCE = "days_since_order"
 
-Flat = dict[str, Any]
+TELL: Mapping[Kind, Tell] = {"chance": tell_chance}
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Scorer:
             if asked:
                 read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
                 rows = compute(history.assume(norms.products), {as_of: norms}, read)
+                known = Known(history, rows.columns, as_of)
                 for bundle in asked:
-                    flat |= _answer(bundle, rows.columns, as_of)
+                    flat |= TELL[bundle.manifest.kind](bundle, known)
         silence = rows.columns[SILENCE]
         flat |= {
             "customer_id": rows.ids,
@@ -90,46 +92,6 @@ def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(values.data, kind, mask=values.mask)
     return pa.array(values, kind)
-
-
-def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
-    """Return active (ordered within a year), lapsed (earlier) or prospect (never) of each row."""
-    ordered = np.where(days_since_order <= ACTIVE_DAYS, "active", "lapsed")
-    return np.where(np.isnan(days_since_order), "prospect", ordered)
-
-
-def _answer(bundle: Bundle, columns: Columns, as_of: datetime) -> Flat:
-    stages = find_stages(columns["days_since_order"])
-    manifest = bundle.manifest
-    eligible = manifest.eligible.holds(columns)
-    prior = np.where(stages == "prospect", manifest.priors.prospect, manifest.priors.lapsed)
-    probability = np.where(eligible, bundle.probability(columns), prior)
-    percentile = bundle.percentile(probability)
-    own = {
-        "probability": probability,
-        "percentile": percentile,
-        "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
-        "horizon_days": np.full(len(stages), manifest.horizon_days),
-        "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
-        "rung": np.where(eligible, manifest.rung, "prior"),
-    }
-    if manifest.waits:
-        own |= _tell_dates(manifest.waits, probability, as_of)
-    # Who has left gets a stage and no score, where the target speaks of leaving.
-    silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
-    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(n, n): np.ma.array(v, mask=silent) for n, v in flat.items()}
-
-
-def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:
-    names = {"earliest": 0.1, "expected_date": 0.5, "latest": 0.9}
-    day = np.datetime64(as_of.replace(tzinfo=None), "us")
-    return {
-        name: (
-            day + (86_400e6 * waits.days_until(share, probability)).astype("timedelta64[us]")
-        ).astype("datetime64[D]")
-        for name, share in names.items()
-    }
 
 
 def _warn(days_since_order: Numbers) -> list[str]:

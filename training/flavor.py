@@ -13,7 +13,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from contract.bundle import Bundle, save_bundle
-from contract.pyfunc import OUTPUTS
+from contract.pyfunc import PREDICTIONS
 from contract.registry import BUNDLE
 
 LOADER = "contract.pyfunc"
@@ -54,7 +54,8 @@ def log_bundle(flavor: Flavor) -> Any:
 def sign(bundle: Bundle) -> ModelSignature:
     """Return the signature: every feature read, a double that may be null; the answer's columns."""
     inputs = Schema([ColSpec("double", name, required=False) for name in bundle.reads])
-    return ModelSignature(inputs, Schema([ColSpec(kind, name) for name, kind in OUTPUTS.items()]))
+    outputs = PREDICTIONS[bundle.manifest.kind].outputs
+    return ModelSignature(inputs, Schema([ColSpec(kind, name) for name, kind in outputs.items()]))
 
 
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _tell_waits(early: Bundle, judged: Judged) -> dict[str, Any]:
     return {**as_numbers(figures), "coverage": {n: asdict(c) for n, c in coverage.items()}}
 
 
-def tell_report(report: Mapping[str, Any]) -> str:
+def tell_chance(report: Mapping[str, Any]) -> str:
     """Return the report as a table: a line per family and baseline, with the figures to look at."""
     judged = report["judged"]
     head = (
@@ -103,14 +103,7 @@ def tell_report(report: Mapping[str, Any]) -> str:
         f"{'':24}{'AUC':>20}{'log loss':>20}{'ECE':>8}{'predicted / observed':>22}"
     )
     lines = [_tell_figures(n, m) for n, m in {**report["families"], **report["baselines"]}.items()]
-    verdict = "passed" if report["gate"]["passed"] else "refused"
-    version = (
-        f"grade {report['grade']['letter']}, gate {verdict}; registered:"
-        f" patron-{report['target']} version {report['version']}, challenger"
-    )
-    failed = [c for c in report["gate"]["checks"] if not c["passed"]]
-    reasons = [f"  {c['name']}: {c['found']}; {c['wanted']}" for c in failed]
-    return "\n".join([head, *lines, version, *reasons])
+    return "\n".join([head, *lines])
 
 
 def _tell_figures(name: str, figures: Mapping[str, Any]) -> str:

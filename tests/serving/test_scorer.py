@@ -7,7 +7,8 @@ import pytest
 from contract.errors import BundleError
 from contract.moments import as_micros
 from features.told import Line, tell_history
-from serving.scorer import Scorer, find_stages
+from serving.chances import find_stages
+from serving.scorer import Scorer
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 

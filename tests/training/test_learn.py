@@ -10,8 +10,8 @@ from features.gather import read_history
 from training.families import BASELINES, FAMILIES
 from training.learn import learn
 from training.learned import Asked
-from training.report import tell_report
 from training.targets import TARGETS
+from training.telling import tell_report
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 QUIET = Asked(lambda step: None)

@@ -1,0 +1,69 @@
+"""What is answered of a chance: probability, rank, band, and the days by which an order is due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from contract.answers import ACTIVE_DAYS, FLAT_NAMES, HIGH, MEDIUM
+from contract.bundle import Bundle
+from contract.models import Columns, Numbers
+from contract.waits import Waits
+from features.history import History
+
+Flat = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the customers that are asked about: their history, and their features."""
+
+    history: History
+    columns: Columns
+    as_of: datetime
+
+
+Tell = Callable[[Bundle, Known], Flat]
+
+
+def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
+    """Return active (ordered within a year), lapsed (earlier) or prospect (never) of each row."""
+    ordered = np.where(days_since_order <= ACTIVE_DAYS, "active", "lapsed")
+    return np.where(np.isnan(days_since_order), "prospect", ordered)
+
+
+def tell_chance(bundle: Bundle, known: Known) -> Flat:
+    """Return the flat columns of a target of kind chance, a row per customer."""
+    columns, manifest = known.columns, bundle.manifest
+    stages = find_stages(columns["days_since_order"])
+    eligible = manifest.eligible.holds(columns)
+    prior = np.where(stages == "prospect", manifest.priors.prospect, manifest.priors.lapsed)
+    probability = np.where(eligible, bundle.probability(columns), prior)
+    percentile = bundle.percentile(probability)
+    own = {
+        "probability": probability,
+        "percentile": percentile,
+        "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
+        "horizon_days": np.full(len(stages), manifest.horizon_days),
+        "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
+        "rung": np.where(eligible, manifest.rung, "prior"),
+    }
+    if manifest.waits:
+        own |= _tell_dates(manifest.waits, probability, known.as_of)
+    # Who has left gets a stage and no score, where the target speaks of leaving.
+    silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
+    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
+    return {FLAT_NAMES.get(n, n): np.ma.array(v, mask=silent) for n, v in flat.items()}
+
+
+def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:
+    names = {"earliest": 0.1, "expected_date": 0.5, "latest": 0.9}
+    day = np.datetime64(as_of.replace(tzinfo=None), "us")
+    return {
+        name: (
+            day + (86_400e6 * waits.days_until(share, probability)).astype("timedelta64[us]")
+        ).astype("datetime64[D]")
+        for name, share in names.items()
+    }
