@@ -10,17 +10,28 @@ from features.history import History
 
 STEP_DAYS = 30
 FOLDS = 3
+LEAST_HALF = 15  # days: in fewer than these too little comes to learn from
 MOST_MOMENTS = 24  # two years of monthly moments; older ones add little and cost as much
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Moments of one fit: train, then calibrate, both closed before the moment that is served."""
+    """Moments of one fit: train, then calibrate, both closed before the moment that is served.
+
+    Where half of the window is learned from, more moments have closed: `half_train` by the
+    calibrating one, `half_closed` by the serving one.
+    """
 
     train: tuple[datetime, ...]
     calibrate: datetime
     closed: tuple[datetime, ...]
     serve: datetime
+    half_train: tuple[datetime, ...] = ()
+    half_closed: tuple[datetime, ...] = ()
+
+    def list_learned(self, half: bool) -> tuple[tuple[datetime, ...], tuple[datetime, ...]]:
+        """Return the moments closed by the calibrating one, and by the serving one."""
+        return (self.half_train, self.half_closed) if half else (self.train, self.closed)
 
 
 def split_stages(first: datetime, serve: datetime, horizon: int) -> Stages:
@@ -35,16 +46,33 @@ def split_stages(first: datetime, serve: datetime, horizon: int) -> Stages:
     closed = [last - timedelta(days=STEP_DAYS * n) for n in range(MOST_MOMENTS)]
     closed = [m for m in closed if m >= first + span]
     train = tuple(m for m in closed if m + span <= last)
-    return Stages(train=train, calibrate=last, closed=tuple(closed), serve=serve)
+    halves = (_list_half((last, *closed[1:]), end, horizon) for end in (last, serve))
+    half_train, half_closed = (tuple(m for m in h if m >= first + span) for h in halves)
+    return Stages(train, last, tuple(closed), serve, half_train, half_closed)
 
 
-def split_folds(stages: Stages, horizon: int) -> list[tuple[tuple[datetime, ...], datetime]]:
+def halve(horizon: int) -> int:
+    """Return the days of the first half of a window; of a short one, all of it."""
+    return max(horizon // 2, min(horizon, LEAST_HALF))
+
+
+def _list_half(grid: Sequence[datetime], end: datetime, horizon: int) -> list[datetime]:
+    """Return the moments whose half window has closed by the end, the newest just now."""
+    half, step = timedelta(days=halve(horizon)), timedelta(days=STEP_DAYS)
+    newer = [grid[0] + step * n for n in range(1, -(-horizon // STEP_DAYS))]
+    return sorted({end - half, *(m for m in (*newer, *grid) if m + half <= end)}, reverse=True)
+
+
+def split_folds(
+    stages: Stages, horizon: int, half: bool = False
+) -> list[tuple[tuple[datetime, ...], datetime]]:
     """Return for up to FOLDS validating moments the moments whose labels had closed by each.
 
     All of them lie before the calibration snapshot, which tuning does not see. The latest is first.
     """
-    span = timedelta(days=horizon)
-    folds = [(tuple(m for m in stages.train if m + span <= v), v) for v in stages.train]
+    span = timedelta(days=halve(horizon) if half else horizon)
+    seen, _ = stages.list_learned(half)
+    folds = [(tuple(m for m in seen if m + span <= v), v) for v in stages.train]
     return [(train, moment) for train, moment in folds if train][:FOLDS]
 
 
@@ -84,4 +112,4 @@ def find_first_order(history: History) -> datetime:
 
 def all_moments(stages: Sequence[Stages]) -> tuple[datetime, ...]:
     """Return every moment that some stage needs features for, in order."""
-    return tuple(sorted({m for s in stages for m in (*s.closed, s.serve)}))
+    return tuple(sorted({m for s in stages for m in (*s.closed, *s.half_closed, s.serve)}))

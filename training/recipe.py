@@ -79,13 +79,20 @@ def fit_pairs(
 
     Each fit has one thread: on a busy machine two of one fit wait for each other at every step.
     """
-    parts = [snapshots.at(stages.train), snapshots.at(stages.closed)]
+    halves = {family.half for family, _ in asked.values()}
+    parts = {half: list_parts(snapshots, stages, half) for half in halves}
     with ThreadPoolExecutor(THREADS) as pool:
         made = {
-            name: [pool.submit(family.fit, part, settings) for part in parts]
+            name: [pool.submit(family.fit, part, settings) for part in parts[family.half]]
             for name, (family, settings) in asked.items()
         }
     return {name: Pair(early.result(), late.result()) for name, (early, late) in made.items()}
+
+
+def list_parts(snapshots: Snapshots, stages: Stages, half: bool) -> list[Snapshots]:
+    """Return what a family learns from: closed by the calibrating moment, and by the serving."""
+    seen = snapshots.halve() if half else snapshots
+    return [seen.at(moments) for moments in stages.list_learned(half)]
 
 
 def blend(pairs: Mapping[str, Pair], weights: Sequence[float]) -> Pair:

@@ -17,10 +17,11 @@ from contract.norms import Norms
 from features.compute import Computed, compute
 from features.history import History
 from features.timeline import AS_OF, CUSTOMER
-from training.outcomes import DAYS_UNTIL, OUTCOME, find_outcomes
+from training.folds import halve
+from training.outcomes import DAYS_UNTIL, HALF, OUTCOME, find_outcomes
 from training.targets import Target
 
-BESIDE = (CUSTOMER, AS_OF, OUTCOME, DAYS_UNTIL)  # the columns that are no features
+BESIDE = (CUSTOMER, AS_OF, OUTCOME, HALF, DAYS_UNTIL)  # the columns that are no features
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Snapshots:
         norms = {m: self.norms[m] for m in moments if m in self.norms}
         rows = self.rows[kept].reset_index(drop=True)
         return replace(self, rows=rows, norms=norms)
+
+    def halve(self) -> "Snapshots":
+        """Return the same rows with what came of them in the first half of the window."""
+        rows = self.rows.assign(**{OUTCOME: self.rows[HALF]})
+        return replace(self, rows=rows, horizon=halve(self.horizon))
 
     def split(self) -> Iterator["Snapshots"]:
         """Yield the rows of each moment, the earliest first."""

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from contract.models import Numbers
 from training.families import Family, Settings
 from training.folds import Stages, split_folds
+from training.recipe import list_parts
 from training.selection import measure_losses
 from training.snapshots import Snapshots
 from training.studies import open_study
@@ -68,7 +70,7 @@ def tune(family: Family, seen: tuple[Snapshots, Stages], budget: Budget, tell: T
 
     snapshots, stages = seen
     usual = family.usual[0]
-    folds = split_folds(stages, snapshots.horizon)
+    folds = split_folds(stages, snapshots.horizon, family.half)
     if not budget.trials or family.search is None or not folds:
         return Tuned(family.name, usual, False, "not tuned")
     study = open_study(budget.storage, _name_study(family, snapshots, stages))
@@ -96,6 +98,11 @@ class _Objective:
     snapshots: Snapshots
     folds: Sequence[tuple[Sequence[datetime], datetime]]
 
+    @cached_property
+    def seen(self) -> Snapshots:
+        """What the family learns from."""
+        return self.snapshots.halve() if self.family.half else self.snapshots
+
     def __call__(self, trial: Any) -> float:
         import optuna
 
@@ -103,7 +110,7 @@ class _Objective:
         settings = self.family.search(trial)
         losses: list[float] = []
         for step, (train, moment) in enumerate(self.folds):
-            model = self.family.fit(self.snapshots.at(train), settings)
+            model = self.family.fit(self.seen.at(train), settings)
             losses.append(float(measure_losses(model, self.snapshots.at([moment])).mean()))
             trial.set_user_attr("losses", losses)
             trial.report(float(np.mean(losses)), step)
@@ -121,7 +128,7 @@ def _accept(family: Family, study: Any, seen: tuple[Snapshots, Stages]) -> Tuned
     if best == usual:
         return Tuned(family.name, usual, False, "no trial was better on the folds", trials)
     snapshots, stages = seen
-    last, train = snapshots.at([stages.calibrate]), snapshots.at(stages.train)
+    last, (train, _) = snapshots.at([stages.calibrate]), list_parts(snapshots, stages, family.half)
     now, then = (_measure(family, train, last, settings) for settings in (best, usual))
     gain = float((then - now).mean())
     accepted = gain > 0

@@ -8,7 +8,9 @@ from training.folds import (
     all_moments,
     count_days,
     find_report_moment,
+    halve,
     refuse_short,
+    split_folds,
     split_stages,
 )
 
@@ -33,6 +35,32 @@ def test_moments_lie_thirty_days_apart_and_leave_one_horizon_of_history():
     closed = split_stages(FIRST, SERVE, horizon=60).closed
     assert {a - b for a, b in pairwise(closed)} == {timedelta(days=30)}
     assert min(closed) - FIRST >= timedelta(days=60)
+
+
+def test_half_windows_reach_nearer_and_close_before_what_they_are_learned_for():
+    stages = split_stages(FIRST, SERVE, horizon=90)
+    half = timedelta(days=45)
+    assert [f"{m:%m-%d}" for m in stages.closed[:2]] == ["10-03", "09-03"]
+    assert [f"{m:%m-%d}" for m in stages.half_closed[:3]] == ["11-17", "11-02", "10-03"]
+    assert [f"{m:%m-%d}" for m in stages.half_train[:3]] == ["08-19", "08-04", "07-05"]
+    assert max(stages.half_closed) + half == SERVE
+    assert max(stages.half_train) + half == stages.calibrate
+    assert min(stages.half_closed) == min(stages.closed)
+
+
+def test_folds_of_half_windows_learn_from_what_had_closed_by_then():
+    stages = split_stages(FIRST, SERVE, horizon=60)
+    for (whole, moment), (half, same) in zip(
+        split_folds(stages, 60), split_folds(stages, 60, half=True), strict=True
+    ):
+        assert moment == same and set(whole) < set(half)
+        assert max(whole) + timedelta(days=60) <= moment
+        assert moment - timedelta(days=60) < max(half) <= moment - timedelta(days=30)
+
+
+@pytest.mark.parametrize(("horizon", "days"), [(90, 45), (31, 15), (20, 15), (7, 7), (1, 1)])
+def test_half_of_a_short_window_is_all_of_it(horizon, days):
+    assert halve(horizon) == days
 
 
 def test_no_more_than_two_years_of_moments_are_taken():

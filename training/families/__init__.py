@@ -26,7 +26,9 @@ Fit = Callable[[Snapshots, Settings], Model]
 class Family:
     """One way to learn: how it is built, its settings that are tried first, and what is searched.
 
-    The first of `usual` are the settings it has without tuning.
+    The first of `usual` are the settings it has without tuning. One of `half` learns what came in
+    the first half of the window: those who come soon are like those who come at all, and more and
+    later moments have closed.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Family:
     fit: Fit
     usual: tuple[Settings, ...] = ({},)
     search: Callable[[Any], Settings] | None = None
+    half: bool = False
 
 
 def _name(*families: Family) -> dict[str, Family]:
@@ -45,8 +48,9 @@ BLEND = "blend"
 FAMILIES: Mapping[str, Family] = _name(
     Family("xgboost", "Shallow trees by XGBoost over the rank of every feature.",
            fit_boosted, BOOSTED, search_boosted),
-    Family("hist_gradient_boosting", "scikit-learn's histogram trees over the same ranks.",
-           fit_histogram, HISTOGRAM, search_histogram),
+    Family("hist_gradient_boosting",
+           "scikit-learn's histogram trees over the same ranks, by half the window.",
+           fit_histogram, HISTOGRAM, search_histogram, half=True),
     Family("logistic", "A logistic regression on log(1 + count) of orders, spend and silence.",
            fit_logistic, LOGISTIC, search_logistic),
     Family("probability", "BG/NBD: the chance of an order, from when customers ordered alone.",
