@@ -25,6 +25,7 @@ from training.importance import draw_importance, find_boosted
 from training.learned import Learned
 from training.outcomes import OUTCOME
 from training.snapshots import digest_rows
+from training.trials import log_trials
 
 EXPERIMENT = "patron"
 SERVED = ("http", "https", "databricks")  # a server of MLflow, which keeps artifacts itself
@@ -58,6 +59,7 @@ def record(learned: Learned, registry: Registry) -> dict[str, Any]:
             (Path(folder) / CARD).write_text(logged.card, "utf-8")
             _write_artifacts(learned, report, Path(folder))
             mlflow.log_artifacts(folder)
+        log_trials(learned.tuned)
         version = registry.register(learned.target.name, logged)
     return {**report, "version": version.number, "run_id": run.info.run_id}
 

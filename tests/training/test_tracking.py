@@ -1,6 +1,7 @@
 """A training run against a real MLflow: a SQLite file here, PostgreSQL in test_postgres."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import mlflow
@@ -11,7 +12,9 @@ from contract.errors import RegistryError
 from contract.registry import CHALLENGER, CHAMPION, PREVIOUS, open_registry
 from contract.versions import Version
 from training.targets import TARGETS
+from training.tracking import open_experiment, record
 from training.train import Books, count_steps, train
+from training.tuning import Trial, Tuned
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -74,6 +77,30 @@ def test_pictures_dictionary_report_and_card_are_artifacts(session, tmp_path):
     assert len(json.loads((tmp_path / "dictionary.json").read_text())) >= 30
     assert json.loads((tmp_path / "report.json").read_text())["best"] == part["best"]
     assert (tmp_path / "card.md").read_text().startswith("# churn: ")
+
+
+def test_every_trial_is_a_run_nested_in_its_target(learned_churn, new_home):
+    settings = new_home()
+    registry = open_registry(settings)
+    open_experiment(settings)
+    trials = (
+        Trial(0, "COMPLETE", {"C": 1.0}, (0.5, 0.4)),
+        Trial(1, "PRUNED", {"C": 9.0}, (0.7,)),
+        Trial(2, "COMPLETE", {"C": 0.1}, (0.3, 0.4)),
+    )
+    tuned = Tuned("logistic", {"C": 0.1}, True, "better", trials)
+    report = record(replace(learned_churn, tuned=(tuned,)), registry)
+    mine = f"tags.mlflow.parentRunId = '{report['run_id']}'"
+    runs = mlflow.search_runs(filter_string=mine, order_by=["start_time"], output_format="list")
+    told = [(r.data.params["C"], r.data.tags["state"], r.data.tags["used"]) for r in runs]
+    assert told == [
+        ("1.0", "complete", "False"),
+        ("9.0", "pruned", "False"),
+        ("0.1", "complete", "True"),
+    ]
+    assert [r.data.metrics["log_loss"] for r in runs] == pytest.approx([0.45, 0.7, 0.35])
+    folds = registry.client.get_metric_history(runs[0].info.run_id, "fold_log_loss")
+    assert [(m.step, m.value) for m in folds] == [(0, 0.5), (1, 0.4)]
 
 
 def test_the_judged_snapshot_is_logged_without_customer_ids(session):
