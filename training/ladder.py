@@ -25,8 +25,8 @@ class Step:
 LADDER = (
     Step("full_model", 500, 100,
          ("blend", "xgboost", "hist_gradient_boosting", "logistic", "probability")),
-    Step("probability_model", 50, 20, ("probability", "logistic")),
-    Step("rfm_rule", 20, 5, ("rfm_rule",)),
+    Step("probability_model", 25, 8, ("probability", "logistic")),
+    Step("rfm_rule", 12, 3, ("rfm_rule",)),
     Step("prior", 0, 0, ("prior",)),
 )  # fmt: skip
 

@@ -1,6 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.ladder import judge
 from training.ladder import LADDER, find_rung
 from training.snapshots import Snapshots
 
@@ -20,12 +22,12 @@ def have(customers, outcomes):
         (500, 401, "probability_model"),  # of the rarer kind there are 99
         (499, 200, "probability_model"),
         (5000, 99, "probability_model"),
-        (50, 20, "probability_model"),
-        (49, 20, "rfm_rule"),
-        (50, 19, "rfm_rule"),
-        (20, 5, "rfm_rule"),
-        (19, 9, "prior"),
-        (20, 4, "prior"),
+        (25, 8, "probability_model"),
+        (24, 8, "rfm_rule"),
+        (25, 7, "rfm_rule"),
+        (12, 3, "rfm_rule"),
+        (11, 5, "prior"),
+        (12, 2, "prior"),
         (0, 0, "prior"),
     ],
 )
@@ -36,3 +38,16 @@ def test_the_rung_is_the_highest_that_customers_and_outcomes_allow(customers, ou
 def test_every_rung_asks_less_than_the_one_above():
     asked = [(step.customers, step.outcomes) for step in LADDER]
     assert asked == sorted(asked, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("customers", "shops", "rung"),
+    [(40, 10, "rfm_rule"), (120, 6, "probability_model"), (400, 2, "probability_model")],
+)
+def test_probabilities_hold_on_the_low_rungs(customers, shops, rung):
+    """Mean and slope over some shops of three years, against the planted chances."""
+    found = judge(customers, range(1, shops + 1))
+    assert found.rungs.most_common(1)[0][0] == rung
+    told, planted = np.concatenate(found.told), np.concatenate(found.planted)
+    assert told.mean() == pytest.approx(planted.mean(), abs=0.06)
+    assert 0.75 < np.polyfit(told, planted, 1)[0] < 1.33
