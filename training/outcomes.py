@@ -1,9 +1,14 @@
 """What came of customers: the outcome a target speaks of, and when the next order came."""
 
+from typing import Any
+
 import numpy as np
 
+from contract.choice import Offer
 from contract.models import Columns, Numbers
+from features.events import Events
 from features.sources import SOURCES, Shop
+from features.sums import Mask
 from training.targets import Target
 
 OUTCOME = "outcome"
@@ -20,11 +25,23 @@ def find_outcomes(
     days are NaN where no order is known.
     """
     days = target.over_days
-    known = {
+    known: dict[str, Any] = {
         name: shop.ahead(name, as_of_us, days) if name in SOURCES else columns[name]
         for name in target.reads
     }
     with np.errstate(invalid="ignore", divide="ignore"):
-        outcome = np.asarray(target.definition(**known), dtype=np.float64)
+        outcome = target.definition(**known)
+    if target.offer:  # then the definition speaks of lines
+        lines = known["lines"]
+        outcome = lines.count(outcome & find_fresh(lines, target.offer)) > 0
     until = shop.ahead("orders", as_of_us, WATCHED).first("days_ahead")
-    return {OUTCOME: outcome, DAYS_UNTIL: until}
+    return {OUTCOME: np.asarray(outcome, dtype=np.float64), DAYS_UNTIL: until}
+
+
+def find_fresh(lines: Events, offer: Offer) -> Mask:
+    """Return whether each line ahead is of a category that might have been shown at the moment."""
+    names = lines.names("category")
+    offered = np.array([not offer.only or name in offer.only for name in (*names, "")])
+    # Unless the gap is more, the line before it in its category lies in the look-back, or ahead.
+    since = lines.gap - lines.days_ahead
+    return np.asarray(offered[lines.category] & (offer.repeats | (since > offer.look_back_days)))
