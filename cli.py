@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contract.errors import PatronError
 from contract.moments import read_moment
@@ -95,6 +95,15 @@ def read_words() -> argparse.ArgumentParser:
     train.add_argument("--as-of", required=True, help="only what happened before it is read")
     train.add_argument("--target", action="append", help="default: every target")
     train.add_argument("--horizon", type=int, help="days ahead; default: by the shop's own gaps")
+    train.add_argument(
+        "--repeats", action="store_true", help="cross-sell what was bought before, too"
+    )
+    train.add_argument(
+        "--not-again", type=int, metavar="DAYS", help="cross-sell nothing bought in DAYS; 365"
+    )
+    train.add_argument(
+        "--categories", metavar="A,B,C|FILE", help="cross-sell these only; a file has one a line"
+    )
     train.add_argument("--trials", type=int, default=0, help="of each family; default 0")
     train.add_argument("--timeout", type=float, help="seconds of trials of each family")
     train.add_argument("--report", type=Path, help="file to write the report to, as JSON")
@@ -209,6 +218,7 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
 
     names = arguments.target or list(TARGETS)
     targets = [find_target(name).over(arguments.horizon) for name in names]
+    targets = [target.offering(_read_offer(arguments)) for target in targets]
     as_of = read_moment(arguments.as_of)
     tables = _find(arguments)
     with show_steps(2 + count_steps(targets, arguments.trials)) as tell:
@@ -227,6 +237,16 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     for name, reason in reports["left_out"].items():
         print(f"\n{name} is left out: {reason}")
     return OK
+
+
+def _read_offer(arguments: Arguments) -> dict[str, Any]:
+    """Return the switches of cross-selling that were given."""
+    told = (arguments.categories or "").split(",")
+    if len(told) == 1 and Path(told[0]).is_file():
+        told = Path(told[0]).read_text("utf-8").splitlines()
+    only = tuple(dict.fromkeys(name.strip() for name in told if name.strip()))
+    switches = {"repeats": arguments.repeats, "look_back_days": arguments.not_again, "only": only}
+    return {name: given for name, given in switches.items() if given not in (None, False, ())}
 
 
 def promote_targets(arguments: Arguments, settings: Settings) -> int:

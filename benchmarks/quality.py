@@ -119,7 +119,7 @@ def ask_all(case: tuple[str, str, str, int], seconds: int) -> Told:
 
 def take(history: History, target: Target, stages: Stages) -> Snapshots:
     """Return the snapshots of the stages; the judged one last."""
-    norms = find_norms(history, all_moments([stages]), stages.serve)
+    norms = find_norms(history, all_moments([stages], half=True), stages.serve)
     return take_snapshots(history, target, norms)
 
 

@@ -107,7 +107,7 @@ def take_cases() -> list[Case]:
         history, serve = shops[name], datetime.fromisoformat(day).replace(tzinfo=UTC)
         stages = split_stages(find_first_order(history), serve, horizon)
         target = TARGETS["churn"].over(horizon)
-        norms = find_norms(history, all_moments([stages]), serve)
+        norms = find_norms(history, all_moments([stages], half=True), serve)
         cases.append((stages, take_snapshots(history, target, norms)))
     return cases
 

@@ -13,6 +13,7 @@ Rung = Literal["full_model", "probability_model", "rfm_rule", "prior"]
 
 HIGH, MEDIUM = 80, 40
 ACTIVE_DAYS = 365
+ITEMS = 5  # categories in an answer
 
 RUNGS = (
     "What answers, by how many customers the shop has: full_model, probability_model, rfm_rule, or"
@@ -52,6 +53,26 @@ class NextPurchase(_Answered):
     latest: date = Field(description="By this day 9 in 10 such customers have ordered, or later.")
 
 
+class Item(_Answered):
+    """A category that the customer may buy."""
+
+    category: str = Field(
+        description="Named as in the products table; a product where it has none."
+    )
+    probability: Probability = Field(description="That an order within the horizon is of it.")
+
+
+class CrossSell(_Answered):
+    """Which categories an active customer will buy, the likeliest first."""
+
+    items: tuple[Item, ...] = Field(
+        description=f"Up to {ITEMS} categories of those the model was trained to show.",
+        max_length=ITEMS,
+    )
+    horizon_days: int = Field(description="Days ahead the probabilities speak of.")
+    rung: Rung = Field(description=RUNGS)
+
+
 class UpSell(_Answered):
     """Whether the next orders will be clearly larger than the customer's own."""
 
@@ -82,6 +103,7 @@ class Answer(_Answered):
     )
     churn: Churn | None = None
     next_purchase: NextPurchase | None = None
+    cross_sell: CrossSell | None = None
     up_sell: UpSell | None = None
     warnings: tuple[str, ...] = ()
     models: tuple[ModelUsed, ...] = ()
@@ -113,7 +135,10 @@ def _flat_fields(model: type[BaseModel], prefix: str) -> list[pa.Field]:
     for name, info in model.model_fields.items():
         kind = _plain(info.annotation)
         flat = prefix + name
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if (listed := _find_listed(info.annotation)) and flat != "models":
+            for number in range(1, ITEMS + 1):
+                fields += _flat_fields(listed, f"{prefix}{number}_")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
             fields += _flat_fields(kind, f"{name}_")
         elif flat == "models":
             fields.append(pa.field("model_versions", pa.string()))
@@ -134,6 +159,21 @@ def _plain(annotation: Any) -> Any:
     return origin or annotation
 
 
+def _find_listed(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a tuple holds any number of, if it holds one."""
+    held = get_args(annotation)[:1] if get_origin(annotation) is tuple else ()
+    return next((k for k in held if isinstance(k, type) and issubclass(k, BaseModel)), None)
+
+
+def _gather(row: dict[str, Any], model: type[BaseModel], name: str) -> list[dict[str, Any]]:
+    """Return what a flat row lists: every number of which something is told."""
+    listed = [
+        {field: row.get(f"{name}_{number}_{field}") for field in model.model_fields}
+        for number in range(1, ITEMS + 1)
+    ]
+    return [told for told in listed if None not in told.values()]
+
+
 def nest(row: dict[str, Any]) -> Answer:
     """Return the answer that a flat row holds; targets that were not asked for stay absent."""
     parts: dict[str, Any] = {}
@@ -142,7 +182,11 @@ def nest(row: dict[str, Any]) -> Answer:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
             if row.get(flat["horizon_days"]) is not None:
-                parts[name] = {f: row[column] for f, column in flat.items()}
+                listed = {f: _find_listed(i.annotation) for f, i in kind.model_fields.items()}
+                parts[name] = {
+                    f: _gather(row, held, name) if (held := listed[f]) else row[column]
+                    for f, column in flat.items()
+                }
         elif name == "warnings":
             parts[name] = tuple(w for w in (row[name] or "").split(",") if w)
         elif name in row:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from contract.choice import USUAL, Shelf
 from contract.errors import BundleError
 from contract.forms import load_model
 from contract.manifest import FORMAT, Manifest
@@ -20,6 +21,7 @@ from contract.segments import SEGMENT_INPUTS, SEGMENTS, find_segments
 
 MANIFEST = "manifest.json"
 MODEL, BASELINE = "model", "baseline"
+SHELF = "shelf.json"
 ENTRIES = TypeAdapter(list[dict[str, str]])
 
 
@@ -34,6 +36,7 @@ class Bundle:
     norms: Norms
     rules: Mapping[str, Model] = field(default_factory=dict)
     parts: Mapping[str, Model] = field(default_factory=dict)
+    shelf: Shelf | None = None
     sha256: str = ""
     version: str = ""
 
@@ -45,17 +48,25 @@ class Bundle:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Every feature needed to answer: the models', and whom they speak of."""
+        if self.shelf:  # the models read pairs too, which are made of these and the shelf
+            return list_once([*self.manifest.inputs, self.manifest.eligible.feature])
         models = [self.model, self.baseline, *self.rules.values(), *self.parts.values()]
         named = [name for model in models for name in model.inputs]
         whom = [self.manifest.eligible.feature, *(SEGMENT_INPUTS if self.rules else ())]
         return list_once([*self.manifest.inputs, *named, *whom])
+
+    @property
+    def frame(self) -> tuple[str, ...]:
+        """The columns by which `probability` tells a row: of a customer, or of a pair."""
+        return list_once([*self.model.inputs, USUAL]) if self.shelf else self.reads
 
     def probability(self, columns: Columns) -> Numbers:
         """Return the calibrated probability of each row, were it eligible.
 
         In a segment where a rule was found to be truer than the model, the rule answers.
         """
-        base, fit = log_odds(self.manifest.base_rate.share), self.manifest.calibration
+        base = log_odds(columns[USUAL] if self.shelf else self.manifest.base_rate.share)
+        fit = self.manifest.calibration
         beyond = self.model.margin(columns, base) - base
         told = base + fit.intercept + fit.slope * beyond
         if self.rules:
@@ -85,6 +96,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
     _write_json(folder / "dictionary.json", list(bundle.entries))
     names.append("norms.json")
     _write_json(folder / "norms.json", bundle.norms.model_dump(mode="json"))
+    if bundle.shelf:
+        names.append(SHELF)
+        (folder / SHELF).write_text(bundle.shelf.model_dump_json(), "utf-8")
     hashes = {name: _sha256(folder / name) for name in names}
     manifest = bundle.manifest.model_copy(update={"files": hashes})
     _write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
@@ -113,6 +127,7 @@ def load_bundle(folder: Path, version: str = "") -> Bundle:
         norms=_read_norms(folder / "norms.json"),
         rules={name: load_model(folder, f"rule-{name}") for name in manifest.rules},
         parts={name: load_model(folder, f"part-{name}") for name in manifest.parts},
+        shelf=_read_shelf(folder / SHELF) if SHELF in manifest.files else None,
         sha256=_sha256(folder / MANIFEST),
         version=version,
     )
@@ -141,6 +156,13 @@ def _read_norms(file: Path) -> Norms:
         return Norms.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise BundleError(f"{file.name} holds no norms.", "Register it anew.") from error
+
+
+def _read_shelf(file: Path) -> Shelf:
+    try:
+        return Shelf.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{file.name} holds no shelf.", "Register it anew.") from error
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -49,6 +49,11 @@ def predict_chance(bundle: Bundle, columns: Columns) -> Mapping[str, Any]:
     }
 
 
+def predict_choice(bundle: Bundle, columns: Columns) -> Mapping[str, Any]:
+    """Return the probability of each pair of a customer and a category that may be shown."""
+    return {"probability": bundle.probability(columns)}
+
+
 PREDICTIONS: Mapping[Kind, Prediction] = {
     "chance": Prediction(
         {
@@ -59,7 +64,8 @@ PREDICTIONS: Mapping[Kind, Prediction] = {
             "horizon_days": "long",
         },
         predict_chance,
-    )
+    ),
+    "choice": Prediction({"probability": "double"}, predict_choice),
 }
 
 
@@ -79,7 +85,7 @@ class Predictor:
         return self.bundle
 
     def _read(self, frame: pd.DataFrame) -> Columns:
-        lacking = [name for name in self.bundle.reads if name not in frame]
+        lacking = [name for name in self.bundle.frame if name not in frame]
         if lacking:
             more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             raise BundleError(
@@ -88,7 +94,7 @@ class Predictor:
                 "Compute them by the bundle's norms (docs/models.md); a null is NaN.",
             )
         return {
-            name: frame[name].to_numpy(np.float64, na_value=np.nan) for name in self.bundle.reads
+            name: frame[name].to_numpy(np.float64, na_value=np.nan) for name in self.bundle.frame
         }
 
 

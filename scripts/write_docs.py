@@ -12,6 +12,7 @@ from contract.columns import TABLES
 from contract.settings import Settings
 from contract.tables import Layout
 from features.dictionary import FEATURES, describe
+from features.pairing import describe_pairs
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 END = "<!-- end -->"
@@ -30,6 +31,7 @@ def make_pages() -> Mapping[Path, str]:
         "settings.md": {"settings": make_settings()},
         "tables.md": {"tables": make_tables(), "layout": make_layout()},
         "batch.md": {"columns": make_columns()},
+        "cross_sell.md": {"pairs": make_pairs()},
     }
     return {
         DOCS / name: fill((DOCS / name).read_text("utf-8"), made) for name, made in parts.items()
@@ -62,6 +64,16 @@ def make_dictionary() -> str:
             "\n".join([f"## {room}", "", head, *rows, *([""] if methods else []), *methods])
         )
     return "\n\n".join(parts)
+
+
+def make_pairs() -> str:
+    """Return a table of the features of a pair of customer and category."""
+    rows = [
+        f"| `{e['name']}` | {e['meaning']} | {e['unit']} | {e['made_of']} | {e['missing']} |"
+        for e in describe_pairs()
+    ]
+    head = "| name | meaning | unit | made of | missing |\n|---|---|---|---|---|"
+    return "\n".join([head, *rows])
 
 
 def make_settings() -> str:

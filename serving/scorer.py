@@ -20,10 +20,11 @@ from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
 from serving.chances import Flat, Known, Tell, find_stages, tell_chance
+from serving.choices import tell_choice
 
 SILENCE = "days_since_order"
 
-TELL: Mapping[Kind, Tell] = {"chance": tell_chance}
+TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice}
 
 
 @dataclass(frozen=True)

@@ -289,3 +289,20 @@ def test_mlproject_retrains_through_mlflow(home, small_shop):
     parents = [r for r in runs if r.data.tags.get("mlflow.project.entryPoint") == "train"]
     children = {r.data.params.get("target") for r in runs if r not in parents}
     assert len(parents) == 1 and children == set(TARGETS)
+
+
+def test_the_switches_of_cross_selling_are_read_from_words_or_a_file(tmp_path):
+    def read(*words):
+        return cli._read_offer(
+            cli.read_words().parse_args(["train", "shop", "--as-of", "2026-11-01", *words])
+        )
+
+    assert read() == {}
+    assert read("--repeats", "--not-again", "90") == {"repeats": True, "look_back_days": 90}
+    assert read("--categories", "belts, hats,belts") == {"only": ("belts", "hats")}
+    assert read("--categories", "belts") == {"only": ("belts",)}
+    file = tmp_path / "categories.txt"
+    file.write_text("belts, leather\n\nhats\n")
+    assert read("--categories", str(file)) == {"only": ("belts, leather", "hats")}
+    many = [f"category {n}" for n in range(99)]
+    assert read("--categories", ",".join(many)) == {"only": tuple(many)}

@@ -11,6 +11,7 @@ import cli
 from features.dictionary import FEATURES
 from features.rhythm import lateness
 from serving.routes import ROUTERS
+from training.choice.families import FAMILIES as CHOICES
 from training.families import BASELINES, FAMILIES
 from training.targets import TARGETS
 
@@ -31,7 +32,9 @@ def load_writer():
     return module
 
 
-@pytest.mark.parametrize("page", ["features.md", "settings.md", "tables.md", "batch.md"])
+@pytest.mark.parametrize(
+    "page", ["features.md", "settings.md", "tables.md", "batch.md", "cross_sell.md"]
+)
 def test_generated_parts_are_what_the_code_says(page):
     made = {file.name: text for file, text in load_writer().make_pages().items()}
     assert PAGES[page] == made[page], "run scripts/write_docs.py"
@@ -64,6 +67,14 @@ def test_every_route_is_documented():
 def test_every_target_family_and_baseline_is_documented():
     names = [*TARGETS, *FAMILIES, *BASELINES]
     assert not [name for name in names if f"`{name}`" not in PAGES["training.md"]]
+
+
+def test_every_family_and_switch_of_cross_selling_is_documented():
+    names = [*CHOICES, "blend", "--repeats", "--not-again", "--categories"]
+    assert not [name for name in names if f"`{name}" not in PAGES["cross_sell.md"]]
+    named = ["shown_ratio", "shown_predicted", "shown_observed", "ndcg_gain", "plain_list_wins"]
+    pages = PAGES["cross_sell.md"] + PAGES["report.md"]
+    assert not [name for name in named if f"`{name}`" not in pages]
 
 
 def test_every_figure_of_an_evaluation_is_explained():

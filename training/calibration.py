@@ -1,16 +1,31 @@
 """From log-odds to probabilities that come true, and from a probability to a day."""
 
+from typing import Protocol
+
 import numpy as np
 from scipy import optimize, special
 
-from contract.models import Model, Numbers, log_odds
+from contract.models import Columns, Model, Numbers, log_odds
 from training.snapshots import Snapshots
 
 FAR = 100.0  # log-odds, beyond which no level lies
 FEWEST = 50  # outcomes of either kind, below which two parameters are noise
 
 
-def fit_slope(model: Model, snapshots: Snapshots) -> float:
+class Told(Protocol):
+    """Rows of one moment or more, with what came of each and each one's own base rate."""
+
+    @property
+    def columns(self) -> Columns: ...  # noqa: D102
+
+    @property
+    def outcome(self) -> Numbers: ...  # noqa: D102
+
+    @property
+    def base_rate(self) -> Numbers: ...  # noqa: D102
+
+
+def fit_slope(model: Model, snapshots: Told) -> float:
     """Return how far to trust what a model says beyond the base rate: below 1 it says too much.
 
     The snapshot must be later than those the model learned from. Its own base rate is taken as
@@ -43,7 +58,7 @@ def fit_level(model: Model, slope: float, served: tuple[Snapshots, float]) -> fl
     return float(optimize.brentq(excess, -FAR, FAR))
 
 
-def _beyond(model: Model, snapshots: Snapshots) -> tuple[Numbers, Numbers]:
+def _beyond(model: Model, snapshots: Told) -> tuple[Numbers, Numbers]:
     base = log_odds(snapshots.base_rate)
     return base, model.margin(snapshots.columns, base) - base
 

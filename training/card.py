@@ -5,11 +5,15 @@ from typing import Any
 
 from contract.bundle import Bundle
 from contract.manifest import Manifest
+from training.choice.report import tell_shelf
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
 
-FIGURES = ("auc", "log_loss", "ece", "lift_top_decile")  # those to look at first
+# Those to look at first, whatever the kind of target has.
+FIGURES = ("recall_at_5", "ndcg_at_5", "auc", "log_loss", "ece", "lift_top_decile")
+
+GAINS = {"ndcg_gain": "more NDCG at 5 than", "log_loss_gain": "less log loss than"}
 
 LIMITS = """\
 ## Limits
@@ -56,6 +60,8 @@ def read_grade(report: Report) -> str:
 
 def _tell_meaning(bundle: Bundle) -> str:
     m = bundle.manifest
+    if bundle.shelf:
+        return f"{tell_shelf(bundle.shelf, m)}\n\n{_tell_eligible(m)}"
     return (
         f"`probability` is that of: {m.meaning[:1].lower()}{m.meaning[1:]} The horizon is"
         f" {m.horizon_days} days from the day that the features speak of. `percentile` is how many"
@@ -100,8 +106,9 @@ def _tell_figures(report: Report) -> str:
     rows = [{"": f"**{best}**", **_pick(ours, names)}]
     rows += [{"": name, **_pick(figures, names)} for name, figures in baselines.items()]
     gains = [
-        f"{_tell(gain)} less log loss than `{name}`"
-        for name, gain in report.get("log_loss_gain", {}).items()
+        f"{_tell(gain)} {what} `{name}`"
+        for entry, what in GAINS.items()
+        for name, gain in report.get(entry, {}).items()
     ]
     said = f"\n\n{'; '.join(gains)}." if gains else ""
     return f"## How good it is\n{_tabulate(rows)}{said}\nIn brackets: 95 % intervals."

@@ -40,7 +40,7 @@ Refitted = tuple[Mapping[str, Fitted], Snapshots, Stages]
 def learn_chance(seen: History, target: Target, as_of: datetime, asked: Asked) -> Learned:
     """Return a target of kind chance learned from a history that ends at `as_of`."""
     report, serve = plan_stages(seen, target.over_days, as_of)
-    moments = all_moments([report, serve])
+    moments = all_moments([report, serve], half=True)
     asked.tell(f"{target.name}: features at {len(moments)} moments")
     norms = find_norms(seen, moments, asked.words_as_of or report.serve)
     refuse_leaks(seen, report.serve, norms[report.serve])

@@ -94,6 +94,17 @@ def draw_recall(curves: Mapping[str, Numbers], folder: Path) -> Path:
     return _save(plot, folder / "recall.png")
 
 
+def draw_reliability(outcome: Numbers, probabilities: Probabilities, folder: Path) -> Path:
+    """Write reliability.png as far as the dots go: for probabilities that are all small."""
+    plot = _open("Reliability", ("mean probability", "share that came true"))
+    lines = {n: trace_reliability(Ranking(outcome, p)) for n, p in probabilities.items()}
+    most = max(float(max(x.max(), y.max())) for x, y in lines.values()) * 1.05
+    plot.plot([0, most], [0, most], **GREY)
+    _add_lines(plot, lines, "o")
+    plot.set(xlim=(0, most), ylim=(0, most))
+    return _save(plot, folder / "reliability.png")
+
+
 def draw_coverage(coverage: Mapping[str, Coverage], folder: Path) -> Path:
     """Write coverage.png: how often orders came when foretold, beside how often they should."""
     axes = ("share of customers; the black line is what was foretold", "")

@@ -53,7 +53,7 @@ def log_bundle(flavor: Flavor) -> Any:
 
 def sign(bundle: Bundle) -> ModelSignature:
     """Return the signature: every feature read, a double that may be null; the answer's columns."""
-    inputs = Schema([ColSpec("double", name, required=False) for name in bundle.reads])
+    inputs = Schema([ColSpec("double", name, required=False) for name in bundle.frame])
     outputs = PREDICTIONS[bundle.manifest.kind].outputs
     return ModelSignature(inputs, Schema([ColSpec(kind, name) for name, kind in outputs.items()]))
 

@@ -110,6 +110,7 @@ def find_first_order(history: History) -> datetime:
     return EPOCH + timedelta(microseconds=at_us)
 
 
-def all_moments(stages: Sequence[Stages]) -> tuple[datetime, ...]:
-    """Return every moment that some stage needs features for, in order."""
-    return tuple(sorted({m for s in stages for m in (*s.closed, *s.half_closed, s.serve)}))
+def all_moments(stages: Sequence[Stages], half: bool = False) -> tuple[datetime, ...]:
+    """Return every moment that some stage needs features for, in order; with those of halves."""
+    halves = [m for s in stages for m in s.half_closed] if half else []
+    return tuple(sorted({*halves, *(m for s in stages for m in (*s.closed, s.serve))}))

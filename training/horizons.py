@@ -6,12 +6,14 @@ from datetime import datetime
 
 import numpy as np
 
+from contract.choice import Offer
 from contract.errors import HistoryError
 from contract.models import Numbers, logistic
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.norms import find_norms
+from features.shelves import refuse_few, take_stock
 from features.sources import Shop
 from features.sums import Mask
 from features.timeline import DAY_US
@@ -32,6 +34,8 @@ def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
     and whose share does not is refused.
     """
     find_first_order(history)
+    if target.offer:
+        history = stock_up(history, target.offer, as_of)
     # Only what a definition names of the past goes by norms.
     norms = find_norms(history, [as_of])[as_of] if target.features else Norms(as_of=as_of)
     if target.horizon_days is not None:
@@ -110,6 +114,13 @@ def measure_share(history: History, target: Target, norms: Norms) -> float | Non
         return None
     closed = observe_closed(history, target, norms.as_of, norms)
     return float(logistic(closed.level[-1:])[0]) if len(closed.level) else None
+
+
+def stock_up(history: History, offer: Offer, as_of: datetime) -> History:
+    """Return the history by the categories that are offered; raise where they are too few."""
+    stock = take_stock(history)
+    refuse_few(stock, as_micros(as_of), offer)
+    return stock.history
 
 
 def sort_near(wanted: float) -> Iterator[int]:

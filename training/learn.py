@@ -7,12 +7,13 @@ from contract.manifest import Kind
 from contract.moments import as_micros, as_utc
 from features.history import History
 from training.chances import learn_chance
+from training.choice.learn import learn_choice
 from training.learned import Asked, Learned
 from training.targets import Target
 
 Learn = Callable[[History, Target, datetime, Asked], Learned]
 
-KINDS: Mapping[Kind, Learn] = {"chance": learn_chance}
+KINDS: Mapping[Kind, Learn] = {"chance": learn_chance, "choice": learn_choice}
 
 
 def learn(history: History, target: Target, as_of: datetime, asked: Asked) -> Learned:

@@ -1,6 +1,6 @@
 """What learning a target takes, and what it gives, whatever the target's kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,8 +40,8 @@ class Learned:
     """A target learned: the bundle to register, the report, and all that is recorded with it.
 
     `judged` are the rows it was judged on, `columns` their features; `draw` writes pictures into a
-    folder; `early` is the bundle as it was judged, which the gate of a later challenger holds
-    against it.
+    folder; `entries` say what columns mean that are no features of a customer; `early` is the
+    bundle as it was judged, which the gate of a later challenger holds against it.
     """
 
     target: Target
@@ -57,6 +57,7 @@ class Learned:
     draw: Callable[[Path], object]
     params: Mapping[str, Any] = field(default_factory=dict)
     tuned: tuple[Tuned, ...] = ()
+    entries: Sequence[Mapping[str, str]] = ()
 
 
 def plan_stages(seen: History, horizon: int, as_of: datetime) -> tuple[Stages, Stages]:

@@ -59,7 +59,7 @@ def evaluate_ranking(shown: Numbers, purchases: Purchases) -> dict[str, dict[str
     as bought. What must not be shown has probability `NOT_SHOWN`; ties are broken at random, in
     the same way for every ranking.
     """
-    return {scope: _judge(shown, purchases, scope) for scope in SCOPES}
+    return {scope: evaluate_scope(shown, purchases, scope) for scope in SCOPES}
 
 
 def compare_rankings(
@@ -79,7 +79,8 @@ def trace_recall(shown: Numbers, purchases: Purchases, scope: str = "all") -> Nu
     return np.array([lists.find_recall(k).sum() / lists.buys.sum() for k in lengths])
 
 
-def _judge(shown: Numbers, purchases: Purchases, scope: str) -> dict[str, Estimate]:
+def evaluate_scope(shown: Numbers, purchases: Purchases, scope: str) -> dict[str, Estimate]:
+    """Return the metrics of shown probabilities for one of `SCOPES`."""
     lists = _Lists.of(shown, purchases, scope)
     buys, everyone = lists.buys, np.ones_like(lists.buys)
     means = {}

@@ -53,7 +53,7 @@ def observe_closed(history: History, target: Target, serve: datetime, norms: Nor
     """Return the target's share of outcomes in every window of a weekly grid closed at `serve`."""
     first_us, serve_us = history.find_first_order(), as_micros(serve)
     assert first_us is not None
-    moments = _list_weeks(first_us, serve, target.over_days)
+    moments = list_weeks(first_us, serve, target.over_days)
     names = tuple(dict.fromkeys([target.eligible.feature, *target.features]))
     known = {moment: norms.model_copy(update={"as_of": moment}) for moment in moments}
     seen = history.before(serve_us).sample(SAMPLE)
@@ -66,7 +66,8 @@ def observe_closed(history: History, target: Target, serve: datetime, norms: Nor
     return Closed((starts - first_us) / DAY_US, log_odds(share), target.over_days)
 
 
-def _list_weeks(first_us: int, serve: datetime, horizon: int) -> list[datetime]:
+def list_weeks(first_us: int, serve: datetime, horizon: int) -> list[datetime]:
+    """Return the moments of a weekly grid whose windows had closed at `serve`, the last first."""
     last = serve - timedelta(days=horizon)
     first = (as_micros(last) - first_us) / DAY_US - WARM_UP
     count = int(min(max(first // WEEK, 0) + 1, MOST_WINDOWS))

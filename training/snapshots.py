@@ -18,7 +18,7 @@ from features.compute import Computed, compute
 from features.history import History
 from features.timeline import AS_OF, CUSTOMER
 from training.folds import halve
-from training.outcomes import DAYS_UNTIL, HALF, OUTCOME, find_outcomes
+from training.outcomes import DAYS_UNTIL, HALF, OUTCOME, find_both, find_outcomes
 from training.targets import Target
 
 BESIDE = (CUSTOMER, AS_OF, OUTCOME, HALF, DAYS_UNTIL)  # the columns that are no features
@@ -95,7 +95,7 @@ def digest_rows(rows: pd.DataFrame) -> str:
 
 def take_snapshots(history: History, target: Target, norms: Mapping[datetime, Norms]) -> Snapshots:
     """Return the eligible customers at each moment, in the order of moment and customer."""
-    computed = compute(history, norms, None, partial(find_outcomes, target))
+    computed = compute(history, norms, None, partial(find_both, target))
     frame = _as_frame(computed)
     kept = target.eligible.holds(computed.columns)
     return Snapshots(

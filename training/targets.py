@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from contract.answers import ACTIVE_DAYS
+from contract.choice import Offer
 from contract.errors import HistoryError
 from contract.manifest import Eligible, Kind
 from features.dictionary import FEATURES
@@ -28,7 +29,8 @@ class Target:
     `reads` are what the definition names: kinds of event, of which it sees those ahead, and
     features as of the moment. Without a horizon it is the shop's own gaps that give one: the days
     within which `returns` of the customers who come back have done so. One that is `dated` is told
-    with the day by which an order is due.
+    with the day by which an order is due. One of kind choice has an `offer`, and its definition
+    says of each line ahead whether its category counts as bought.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Target:
     returns: float = 0.8
     kind: Kind = "chance"
     dated: bool = False
+    offer: Offer | None = None
 
     @property
     def over_days(self) -> int:
@@ -57,6 +60,15 @@ class Target:
         if horizon is not None and horizon < 1:
             raise HistoryError(f"A horizon of {horizon} days is not ahead.", "Give 1 or more.")
         return self if horizon is None else replace(self, horizon_days=horizon)
+
+    def offering(self, switches: Mapping[str, Any]) -> "Target":
+        """Return the target with these switches of its offer; itself if it has no offer."""
+        if self.offer is None:
+            return self
+        days = switches.get("look_back_days", 1)
+        if days < 1:
+            raise HistoryError(f"{days} days are no window.", "Give --not-again 1 or more.")
+        return replace(self, offer=self.offer.model_copy(update=switches))
 
 
 TARGETS: dict[str, Target] = {}
@@ -104,6 +116,16 @@ def up_sell(orders: Events, expected_order_value: Numbers) -> Array:
     no loss, nor is that of one small order a gain.
     """
     return np.asarray(orders.mean("amount") > CLEARLY * expected_order_value)
+
+
+@target(ACTIVE, returns=0.5, kind="choice", offer=Offer())
+def cross_sell(lines: Events) -> Array:
+    """An active customer orders within the horizon from a category that may be shown to them.
+
+    Which may be is told by the offer: one that they have not bought in the look-back, unless told
+    otherwise.
+    """
+    return lines.classed
 
 
 def find_target(name: str, targets: Mapping[str, Target] = TARGETS) -> Target:

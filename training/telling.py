@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from contract.manifest import Kind
+from training.choice.report import tell_choice
 from training.report import tell_chance
 
 Report = Mapping[str, Any]
 
-TELL: Mapping[Kind, Callable[[Report], str]] = {"chance": tell_chance}
+TELL: Mapping[Kind, Callable[[Report], str]] = {"chance": tell_chance, "choice": tell_choice}
 
 
 def tell_report(report: Report) -> str:

@@ -66,7 +66,7 @@ def record(learned: Learned, registry: Registry) -> dict[str, Any]:
 
 def _log_model(learned: Learned, report: dict[str, Any], run_id: str) -> Logged:
     bundle, card = learned.bundle, write_card(report, learned.bundle)
-    rows = learned.judged[list(bundle.reads)]
+    rows = learned.judged[list(bundle.frame)]
     fullest = rows.notna().sum(axis=1).idxmax()
     info = log_bundle(Flavor(bundle, rows.loc[[fullest]], card, find_revision()))
     own = {"dataset_sha256": learned.digest, "grade": read_grade(report)}
@@ -153,7 +153,8 @@ def _log_datasets(learned: Learned) -> Any:
 
 def _write_artifacts(learned: Learned, report: dict[str, Any], folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), "utf-8")
-    entries = describe(tuple(learned.columns))
+    own = {entry["name"]: entry for entry in learned.entries}
+    entries = [own.get(name) or describe((name,))[0] for name in learned.columns]
     (folder / "dictionary.json").write_text(json.dumps(entries, indent=1), "utf-8")
     save_bundle(learned.early, folder / EARLY)
     learned.draw(folder / "figures")

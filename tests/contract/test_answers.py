@@ -6,7 +6,17 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from contract.answers import Answer, Churn, ModelUsed, NextPurchase, UpSell, flat_schema, nest
+from contract.answers import (
+    Answer,
+    Churn,
+    CrossSell,
+    Item,
+    ModelUsed,
+    NextPurchase,
+    UpSell,
+    flat_schema,
+    nest,
+)
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 CHURN = Churn(
@@ -28,6 +38,8 @@ NEXT = NextPurchase(
     latest=date(2027, 1, 20),
 )
 UP_SELL = UpSell(probability=0.07, percentile=44, horizon_days=90, baseline=0.09, rung="full_model")
+ITEMS = (Item(category="belts", probability=0.18), Item(category="hats", probability=0.05))
+CROSS_SELL = CrossSell(items=ITEMS, horizon_days=30, rung="full_model")
 FLAT = {
     "customer_id": "C-1",
     "as_of": AS_OF,
@@ -46,6 +58,13 @@ FLAT = {
     "expected_next_order_date": date(2026, 12, 14),
     "earliest_next_order_date": date(2026, 12, 2),
     "latest_next_order_date": date(2027, 1, 20),
+    "cross_sell_1_category": "belts",
+    "cross_sell_1_probability": 0.18,
+    "cross_sell_2_category": "hats",
+    "cross_sell_2_probability": 0.05,
+    **{f"cross_sell_{n}_{field}": None for n in (3, 4, 5) for field in ("category", "probability")},
+    "cross_sell_horizon_days": 30,
+    "cross_sell_rung": "full_model",
     "up_sell_probability": 0.07,
     "up_sell_percentile": 44,
     "up_sell_horizon_days": 90,
@@ -60,6 +79,7 @@ WHOLE = Answer(
     stage="active",
     churn=CHURN,
     next_purchase=NEXT,
+    cross_sell=CROSS_SELL,
     up_sell=UP_SELL,
     warnings=("one", "two"),
 )
@@ -95,6 +115,13 @@ def test_every_number_of_an_answer_is_in_its_flat_row():
     told = nest(flat)
     for part in (told.churn, told.next_purchase, told.up_sell):
         assert set(part.model_dump().values()) <= set(flat.values())
+
+
+def test_who_has_bought_everything_is_shown_nothing_and_told_so():
+    none = {f"cross_sell_{n}_{f}": None for n in (1, 2) for f in ("category", "probability")}
+    answer = nest(through_arrow(FLAT | none))
+    assert answer.cross_sell == CROSS_SELL.model_copy(update={"items": ()})
+    assert '"cross_sell":{"items":[],"horizon_days":30' in answer.model_dump_json()
 
 
 @pytest.mark.parametrize("warnings", ["", None])
