@@ -20,10 +20,11 @@ from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
 from serving.chances import Flat, Known, Tell, find_stages, tell_chance
+from serving.worths import tell_worth
 
 SILENCE = "days_since_order"
 
-TELL: Mapping[Kind, Tell] = {"chance": tell_chance}
+TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "worth": tell_worth}
 
 
 @dataclass(frozen=True)

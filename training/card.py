@@ -1,14 +1,16 @@
 """The model card: what a registered model says, how good it is, and what it is not for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contract.bundle import Bundle
-from contract.manifest import Manifest
+from contract.manifest import Kind, Manifest
+from training.worth.words import tell_worth
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+GAINS = {"log_loss_gain": "less log loss", "gini_gain": "more normalised Gini"}
 FIGURES = ("auc", "log_loss", "ece", "lift_top_decile")  # those to look at first
 
 LIMITS = """\
@@ -35,7 +37,7 @@ def write_card(report: Report, bundle: Bundle) -> str:
     manifest = bundle.manifest
     parts = [
         f"# {manifest.target}: {manifest.meaning}",
-        _tell_meaning(bundle),
+        MEANINGS[manifest.kind](bundle),
         _tell_data(report),
         _tell_grade(report.get("grade")),
         _tell_figures(report),
@@ -54,7 +56,7 @@ def read_grade(report: Report) -> str:
     return str((report.get("grade") or {}).get("letter", ""))
 
 
-def _tell_meaning(bundle: Bundle) -> str:
+def _tell_chance(bundle: Bundle) -> str:
     m = bundle.manifest
     return (
         f"`probability` is that of: {m.meaning[:1].lower()}{m.meaning[1:]} The horizon is"
@@ -72,6 +74,9 @@ def _tell_eligible(m: Manifest) -> str:
         f" the share last seen among customers like them: {m.priors.lapsed:.3f} of those who had"
         f" ordered, {m.priors.prospect:.3f} of those who never had."
     )
+
+
+MEANINGS: Mapping[Kind, Callable[[Bundle], str]] = {"chance": _tell_chance, "worth": tell_worth}
 
 
 def _tell_data(report: Report) -> str:
@@ -100,8 +105,9 @@ def _tell_figures(report: Report) -> str:
     rows = [{"": f"**{best}**", **_pick(ours, names)}]
     rows += [{"": name, **_pick(figures, names)} for name, figures in baselines.items()]
     gains = [
-        f"{_tell(gain)} less log loss than `{name}`"
-        for name, gain in report.get("log_loss_gain", {}).items()
+        f"{_tell(gain)} {figure} than `{name}`"
+        for entry, figure in GAINS.items()
+        for name, gain in report.get(entry, {}).items()
     ]
     said = f"\n\n{'; '.join(gains)}." if gains else ""
     return f"## How good it is\n{_tabulate(rows)}{said}\nIn brackets: 95 % intervals."

@@ -9,10 +9,11 @@ from features.history import History
 from training.chances import learn_chance
 from training.learned import Asked, Learned
 from training.targets import Target
+from training.worth.learn import learn_worth
 
 Learn = Callable[[History, Target, datetime, Asked], Learned]
 
-KINDS: Mapping[Kind, Learn] = {"chance": learn_chance}
+KINDS: Mapping[Kind, Learn] = {"chance": learn_chance, "worth": learn_worth}
 
 
 def learn(history: History, target: Target, as_of: datetime, asked: Asked) -> Learned:

@@ -28,7 +28,8 @@ class Target:
     `reads` are what the definition names: kinds of event, of which it sees those ahead, and
     features as of the moment. Without a horizon it is the shop's own gaps that give one: the days
     within which `returns` of the customers who come back have done so. One that is `dated` is told
-    with the day by which an order is due.
+    with the day by which an order is due. `back_days` is how long ago the earliest moment lies that
+    it is judged on, where that is not its horizon.
     """
 
     name: str
@@ -40,12 +41,18 @@ class Target:
     returns: float = 0.8
     kind: Kind = "chance"
     dated: bool = False
+    back_days: int | None = None
 
     @property
     def over_days(self) -> int:
         """The horizon, once there is one."""
         assert self.horizon_days is not None, "find_horizon gives a target its horizon"
         return self.horizon_days
+
+    @property
+    def judged_days(self) -> int:
+        """How long before as_of the earliest moment lies that it is judged on."""
+        return self.back_days or self.over_days
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -104,6 +111,12 @@ def up_sell(orders: Events, expected_order_value: Numbers) -> Array:
     no loss, nor is that of one small order a gain.
     """
     return np.asarray(orders.mean("amount") > CLEARLY * expected_order_value)
+
+
+@target(HAS_ORDERED, horizon_days=365, kind="worth")
+def lifetime_value(orders: Events, returns: Events) -> Array:
+    """What a customer who has ordered before spends within the horizon, less what they return."""
+    return np.asarray(orders.total("amount") - returns.total("amount"))
 
 
 def find_target(name: str, targets: Mapping[str, Target] = TARGETS) -> Target:

@@ -5,10 +5,11 @@ from typing import Any
 
 from contract.manifest import Kind
 from training.report import tell_chance
+from training.worth.report import tell_worth
 
 Report = Mapping[str, Any]
 
-TELL: Mapping[Kind, Callable[[Report], str]] = {"chance": tell_chance}
+TELL: Mapping[Kind, Callable[[Report], str]] = {"chance": tell_chance, "worth": tell_worth}
 
 
 def tell_report(report: Report) -> str:
