@@ -2,10 +2,12 @@
 
 import types
 from datetime import date, datetime
+from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Band = Literal["low", "medium", "high"]
 Stage = Literal["active", "lapsed", "prospect"]
@@ -21,6 +23,17 @@ RUNGS = (
 )
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def round_money(amount: Any) -> Any:
+    """Return the amount with two places, as it is written where a customer's money is told."""
+    plain = isinstance(amount, float | int) and isfinite(amount)
+    return Decimal(str(amount)).quantize(CENT) if plain else amount
+
+
+CENT = Decimal("0.01")
+# Written as text, "812.40", so that no reader's arithmetic loses a cent.
+Money = Annotated[Decimal, BeforeValidator(round_money)]
 
 
 class _Answered(BaseModel):
@@ -85,6 +98,25 @@ class UpSell(_Answered):
     rung: Rung = Field(description=RUNGS)
 
 
+class LifetimeValue(_Answered):
+    """What a customer has been worth, and will be: chance x orders if any x value of an order."""
+
+    historic: Money = Field(description="Spent so far, less what was returned.")
+    predicted: Money = Field(
+        description="Expected within the horizon: order_probability x orders_if_any x"
+        " expected_order_value."
+    )
+    total: Money = Field(description="historic and predicted together.")
+    low: Money = Field(description="1 in 10 such customers come to less.")
+    high: Money = Field(description="1 in 10 such customers come to more.")
+    horizon_days: int = Field(description="Days ahead the prediction speaks of.")
+    order_probability: Probability = Field(description="That an order comes within the horizon.")
+    orders_if_any: float = Field(description="Days with an order, of those who order at all.")
+    expected_orders: float = Field(description="Days with an order on the mean, none among them.")
+    expected_order_value: Money = Field(description="Money of a day with an order, less returns.")
+    rung: Rung = Field(description=RUNGS)
+
+
 class ModelUsed(_Answered):
     """Which model gave a part of the answer."""
 
@@ -105,6 +137,7 @@ class Answer(_Answered):
     next_purchase: NextPurchase | None = None
     cross_sell: CrossSell | None = None
     up_sell: UpSell | None = None
+    lifetime_value: LifetimeValue | None = None
     warnings: tuple[str, ...] = ()
     models: tuple[ModelUsed, ...] = ()
 
@@ -114,9 +147,11 @@ FLAT_NAMES = {
     "next_purchase_expected_date": "expected_next_order_date",
     "next_purchase_earliest": "earliest_next_order_date",
     "next_purchase_latest": "latest_next_order_date",
+    "lifetime_value_predicted": "predicted_lifetime_value",
 }
 
 _ARROW = {
+    Decimal: pa.float64(),
     float: pa.float64(),
     int: pa.int64(),
     str: pa.string(),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from contract.answers import Rung
 from contract.models import Columns
 from contract.waits import Waits
+from contract.worth import Worth
 
 FORMAT: Literal[3] = 3
 
@@ -87,6 +88,7 @@ class Manifest(BaseModel):
     priors: Priors
     percentiles: tuple[float, ...]
     waits: Waits | None = None
+    worth: Worth | None = None
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     metrics: dict[str, float]

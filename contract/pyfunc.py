@@ -15,6 +15,7 @@ from contract.bundle import Bundle, load_bundle
 from contract.errors import BundleError
 from contract.manifest import Kind
 from contract.models import Columns
+from contract.worths import answer_worths
 
 NAMED = 10  # names of missing features in a message
 
@@ -54,6 +55,24 @@ def predict_choice(bundle: Bundle, columns: Columns) -> Mapping[str, Any]:
     return {"probability": bundle.probability(columns)}
 
 
+def predict_worth(bundle: Bundle, columns: Columns) -> Mapping[str, Any]:
+    """Return the columns of a worth; who is not eligible gets what such customers came to."""
+    told = answer_worths(bundle, columns)
+    return {
+        "historic": told.historic,
+        "predicted": told.parts.predicted,
+        "low": told.low,
+        "high": told.high,
+        "order_probability": told.parts.chance,
+        "orders_if_any": told.parts.orders,
+        "expected_order_value": told.parts.value,
+        "eligible": told.eligible,
+        "horizon_days": np.full(len(told.eligible), bundle.manifest.horizon_days),
+    }
+
+
+MONEY = ("historic", "predicted", "low", "high", "expected_order_value")
+
 PREDICTIONS: Mapping[Kind, Prediction] = {
     "chance": Prediction(
         {
@@ -66,6 +85,16 @@ PREDICTIONS: Mapping[Kind, Prediction] = {
         predict_chance,
     ),
     "choice": Prediction({"probability": "double"}, predict_choice),
+    "worth": Prediction(
+        {
+            **dict.fromkeys(MONEY, "double"),
+            "order_probability": "double",
+            "orders_if_any": "double",
+            "eligible": "boolean",
+            "horizon_days": "long",
+        },
+        predict_worth,
+    ),
 }
 
 

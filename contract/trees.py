@@ -12,6 +12,8 @@ from contract.models import Columns, Numbers, write_form
 
 Floats = NDArray[np.float32]
 
+FEW = 8  # rows, for which comparing with every quantile at once costs less than a search for each
+
 
 @dataclass(frozen=True)
 class Boosted:
@@ -56,11 +58,14 @@ def rank(rows: Floats, knots: Floats) -> Floats:
     """
     count = knots.shape[1]
     ranks = np.empty_like(rows)
-    for i, row in enumerate(knots):
-        below = np.searchsorted(row, rows[:, i], side="left")
-        ranks[:, i] = (below + np.searchsorted(row, rows[:, i], side="right")) / (2 * count)
-        if np.isnan(row[0]):
-            ranks[:, i] = np.nan
+    if len(rows) <= FEW:
+        told = rows[:, :, None]
+        ranks[:] = ((knots < told).sum(axis=2) + (knots <= told).sum(axis=2)) / (2 * count)
+    else:
+        for i, row in enumerate(knots):
+            below = np.searchsorted(row, rows[:, i], side="left")
+            ranks[:, i] = (below + np.searchsorted(row, rows[:, i], side="right")) / (2 * count)
+    ranks[:, np.isnan(knots[:, 0])] = np.nan
     ranks[np.isnan(rows)] = np.nan
     return ranks
 

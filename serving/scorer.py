@@ -21,10 +21,11 @@ from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
 from serving.chances import Flat, Known, Tell, find_stages, tell_chance
 from serving.choices import tell_choice
+from serving.worths import tell_worth
 
 SILENCE = "days_since_order"
 
-TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice}
+TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice, "worth": tell_worth}
 
 
 @dataclass(frozen=True)

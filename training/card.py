@@ -1,11 +1,12 @@
 """The model card: what a registered model says, how good it is, and what it is not for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contract.bundle import Bundle
-from contract.manifest import Manifest
+from contract.manifest import Kind, Manifest
 from training.choice.report import tell_shelf
+from training.worth.words import tell_worth
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -13,7 +14,11 @@ Row = Mapping[str, Any]
 # Those to look at first, whatever the kind of target has.
 FIGURES = ("recall_at_5", "ndcg_at_5", "auc", "log_loss", "ece", "lift_top_decile")
 
-GAINS = {"ndcg_gain": "more NDCG at 5 than", "log_loss_gain": "less log loss than"}
+GAINS = {
+    "ndcg_gain": "more NDCG at 5",
+    "log_loss_gain": "less log loss",
+    "gini_gain": "more normalised Gini",
+}
 
 LIMITS = """\
 ## Limits
@@ -39,7 +44,7 @@ def write_card(report: Report, bundle: Bundle) -> str:
     manifest = bundle.manifest
     parts = [
         f"# {manifest.target}: {manifest.meaning}",
-        _tell_meaning(bundle),
+        MEANINGS[manifest.kind](bundle),
         _tell_data(report),
         _tell_grade(report.get("grade")),
         _tell_figures(report),
@@ -58,7 +63,7 @@ def read_grade(report: Report) -> str:
     return str((report.get("grade") or {}).get("letter", ""))
 
 
-def _tell_meaning(bundle: Bundle) -> str:
+def _tell_chance(bundle: Bundle) -> str:
     m = bundle.manifest
     if bundle.shelf:
         return f"{tell_shelf(bundle.shelf, m)}\n\n{_tell_eligible(m)}"
@@ -78,6 +83,9 @@ def _tell_eligible(m: Manifest) -> str:
         f" the share last seen among customers like them: {m.priors.lapsed:.3f} of those who had"
         f" ordered, {m.priors.prospect:.3f} of those who never had."
     )
+
+
+MEANINGS: Mapping[Kind, Callable[[Bundle], str]] = {"chance": _tell_chance, "worth": tell_worth}
 
 
 def _tell_data(report: Report) -> str:
@@ -106,8 +114,8 @@ def _tell_figures(report: Report) -> str:
     rows = [{"": f"**{best}**", **_pick(ours, names)}]
     rows += [{"": name, **_pick(figures, names)} for name, figures in baselines.items()]
     gains = [
-        f"{_tell(gain)} {what} `{name}`"
-        for entry, what in GAINS.items()
+        f"{_tell(gain)} {figure} than `{name}`"
+        for entry, figure in GAINS.items()
         for name, gain in report.get(entry, {}).items()
     ]
     said = f"\n\n{'; '.join(gains)}." if gains else ""

@@ -58,7 +58,7 @@ def grade_probabilities(ours: Metrics, baselines: Mapping[str, Metrics], gains: 
 
 def grade_worths(ours: Metrics, gains: Metrics) -> Grade:
     """Return the grade of foretold worths; `gains` is in normalised Gini, over each baseline."""
-    bias = ours["total_bias"]
+    bias = ours.get("total_bias")
     best = [*_beat(gains, "normalised Gini", surely=True), _ask_bias(bias, BIAS)]
     good = [*_beat(gains, "normalised Gini"), _ask_bias(bias, LOOSE_BIAS)]
     return _award(WORTHS, best, good)
@@ -126,6 +126,8 @@ def _ask_slope(slope: Estimate | None) -> Check:
     return low <= slope.value <= high, f"calibration slope {slope}, from {low} to {high}"
 
 
-def _ask_bias(bias: Estimate, most: float) -> Check:
+def _ask_bias(bias: Estimate | None, most: float) -> Check:
+    if bias is None:
+        return False, "nothing came, so no total can be told"
     found = f"total predicted {bias.value:+.1%} off ({bias.low:+.1%} to {bias.high:+.1%})"
     return abs(bias.value) <= most, f"{found}, within {most:.0%}"

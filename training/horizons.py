@@ -20,6 +20,7 @@ from features.timeline import DAY_US
 from training.folds import count_days, find_first_order
 from training.seasons import SAMPLE, observe_closed
 from training.targets import Target
+from training.worth.spans import count_back
 
 ROUND = (7, 14, 30, 60, 90, 180, 365)  # days that people plan by
 RAREST, COMMONEST = 0.05, 0.95
@@ -31,11 +32,13 @@ def find_horizon(history: History, target: Target, as_of: datetime) -> Target:
     The one that the gaps give is the first round number of days within which so many of the
     customers who come back have done so as the target says, or the nearest to it for which there is
     history enough, and whose share of outcomes lies between 5 and 95 %. A horizon that was given
-    and whose share does not is refused.
+    and whose share does not is refused. A worth is no share, and keeps the horizon it has.
     """
     find_first_order(history)
     if target.offer:
         history = stock_up(history, target.offer, as_of)
+    if target.kind == "worth":
+        return replace(target, back_days=count_back(history, target.over_days, as_of))
     # Only what a definition names of the past goes by norms.
     norms = find_norms(history, [as_of])[as_of] if target.features else Norms(as_of=as_of)
     if target.horizon_days is not None:

@@ -10,10 +10,15 @@ from training.chances import learn_chance
 from training.choice.learn import learn_choice
 from training.learned import Asked, Learned
 from training.targets import Target
+from training.worth.learn import learn_worth
 
 Learn = Callable[[History, Target, datetime, Asked], Learned]
 
-KINDS: Mapping[Kind, Learn] = {"chance": learn_chance, "choice": learn_choice}
+KINDS: Mapping[Kind, Learn] = {
+    "chance": learn_chance,
+    "choice": learn_choice,
+    "worth": learn_worth,
+}
 
 
 def learn(history: History, target: Target, as_of: datetime, asked: Asked) -> Learned:

@@ -30,7 +30,8 @@ class Target:
     features as of the moment. Without a horizon it is the shop's own gaps that give one: the days
     within which `returns` of the customers who come back have done so. One that is `dated` is told
     with the day by which an order is due. One of kind choice has an `offer`, and its definition
-    says of each line ahead whether its category counts as bought.
+    says of each line ahead whether its category counts as bought. `back_days` is how long ago the
+    earliest moment lies that it is judged on, where that is not its horizon.
     """
 
     name: str
@@ -43,12 +44,18 @@ class Target:
     kind: Kind = "chance"
     dated: bool = False
     offer: Offer | None = None
+    back_days: int | None = None
 
     @property
     def over_days(self) -> int:
         """The horizon, once there is one."""
         assert self.horizon_days is not None, "find_horizon gives a target its horizon"
         return self.horizon_days
+
+    @property
+    def judged_days(self) -> int:
+        """How long before as_of the earliest moment lies that it is judged on."""
+        return self.back_days or self.over_days
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -126,6 +133,12 @@ def cross_sell(lines: Events) -> Array:
     otherwise.
     """
     return lines.classed
+
+
+@target(HAS_ORDERED, horizon_days=365, kind="worth")
+def lifetime_value(orders: Events, returns: Events) -> Array:
+    """What a customer who has ordered before spends within the horizon, less what they return."""
+    return np.asarray(orders.total("amount") - returns.total("amount"))
 
 
 def find_target(name: str, targets: Mapping[str, Target] = TARGETS) -> Target:

@@ -6,10 +6,15 @@ from typing import Any
 from contract.manifest import Kind
 from training.choice.report import tell_choice
 from training.report import tell_chance
+from training.worth.report import tell_worth
 
 Report = Mapping[str, Any]
 
-TELL: Mapping[Kind, Callable[[Report], str]] = {"chance": tell_chance, "choice": tell_choice}
+TELL: Mapping[Kind, Callable[[Report], str]] = {
+    "chance": tell_chance,
+    "choice": tell_choice,
+    "worth": tell_worth,
+}
 
 
 def tell_report(report: Report) -> str:

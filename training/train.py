@@ -54,7 +54,7 @@ def train(
     tell("finding horizons")
     targets, left_out = find_horizons(seen, targets, (as_of, books.strict))
     # No later than any target's judged moment, so that none of them is told what came after it.
-    words_as_of = find_report_moment(as_of, max(t.over_days for t in targets))
+    words_as_of = find_report_moment(as_of, max(t.judged_days for t in targets))
     asked, reports = Asked(tell, words_as_of, books.budget), {}
     with mlflow.start_run(run_name=f"train {as_of:%Y-%m-%d}") as parent:
         for target in targets:
@@ -86,4 +86,5 @@ def find_horizons(
 def count_steps(targets: Sequence[Target], trials: int) -> int:
     """Return how many steps training tells of, so that a bar can count on them."""
     tuned = sum(family.search is not None for family in FAMILIES.values())
-    return 1 + len(targets) * (5 + trials * tuned)
+    chances = sum(target.kind == "chance" for target in targets)
+    return 1 + 5 * len(targets) + chances * trials * tuned

@@ -116,6 +116,8 @@ def _measure_order(curves: Curves, sums: Numbers) -> Figures:
 
 def _judge_spearman(observed: Numbers, predicted: Numbers) -> dict[str, Estimate]:
     """Return Spearman's rho; ranks are made anew in each resample, in `STEPS` x `STEPS` bins."""
+    if len(observed) < 2:
+        return {}
     across, down = Ranking(observed, predicted).bin(STEPS), Ranking(observed, observed).bin(STEPS)
     shape = (-1, int(across.max()) + 1, int(down.max()) + 1)
     table = mark(across * shape[2] + down, shape[1] * shape[2])

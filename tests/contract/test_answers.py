@@ -11,6 +11,7 @@ from contract.answers import (
     Churn,
     CrossSell,
     Item,
+    LifetimeValue,
     ModelUsed,
     NextPurchase,
     UpSell,
@@ -40,6 +41,19 @@ NEXT = NextPurchase(
 UP_SELL = UpSell(probability=0.07, percentile=44, horizon_days=90, baseline=0.09, rung="full_model")
 ITEMS = (Item(category="belts", probability=0.18), Item(category="hats", probability=0.05))
 CROSS_SELL = CrossSell(items=ITEMS, horizon_days=30, rung="full_model")
+WORTH = LifetimeValue(
+    historic=812.4,
+    predicted=214.3,
+    total=1026.7,
+    low=150.1,
+    high=301.0,
+    horizon_days=365,
+    order_probability=0.8,
+    orders_if_any=2.5,
+    expected_orders=2.0,
+    expected_order_value=107.15,
+    rung="full_model",
+)
 FLAT = {
     "customer_id": "C-1",
     "as_of": AS_OF,
@@ -70,6 +84,17 @@ FLAT = {
     "up_sell_horizon_days": 90,
     "up_sell_baseline": 0.09,
     "up_sell_rung": "full_model",
+    "lifetime_value_historic": 812.4,
+    "predicted_lifetime_value": 214.3,
+    "lifetime_value_total": 1026.7,
+    "lifetime_value_low": 150.1,
+    "lifetime_value_high": 301.0,
+    "lifetime_value_horizon_days": 365,
+    "lifetime_value_order_probability": 0.8,
+    "lifetime_value_orders_if_any": 2.5,
+    "lifetime_value_expected_orders": 2.0,
+    "lifetime_value_expected_order_value": 107.15,
+    "lifetime_value_rung": "full_model",
     "warnings": "one,two",
     "model_versions": "churn:3,next_purchase:7",
 }
@@ -81,6 +106,7 @@ WHOLE = Answer(
     next_purchase=NEXT,
     cross_sell=CROSS_SELL,
     up_sell=UP_SELL,
+    lifetime_value=WORTH,
     warnings=("one", "two"),
 )
 
@@ -103,6 +129,7 @@ def test_columns_have_the_types_of_the_answers_fields():
     assert types["churn_probability"] == "double"
     assert types["churn_percentile"] == "int64"
     assert types["expected_next_order_date"] == "date32[day]"
+    assert types["predicted_lifetime_value"] == "double"
     assert types["warnings"] == types["model_versions"] == types["stage"] == "string"
 
 
@@ -147,6 +174,24 @@ def test_an_answer_survives_json():
 def test_a_probability_lies_between_0_and_1(probability):
     with pytest.raises(ValidationError, match="probability"):
         nest(FLAT | {"churn_probability": probability})
+
+
+def test_money_is_text_with_two_places():
+    told = WHOLE.model_dump(mode="json")["lifetime_value"]
+    assert [told[n] for n in ("historic", "predicted", "total", "low", "high")] == [
+        "812.40",
+        "214.30",
+        "1026.70",
+        "150.10",
+        "301.00",
+    ]
+    assert nest(FLAT | {"predicted_lifetime_value": 0.005}).lifetime_value.predicted == 0
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_money_is_a_number(amount):
+    with pytest.raises(ValidationError, match="predicted"):
+        nest(FLAT | {"predicted_lifetime_value": amount})
 
 
 def test_an_unknown_stage_is_no_answer():

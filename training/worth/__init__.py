@@ -1,0 +1,1 @@
+"""Learn what customers are worth: over a span that the history holds, carried to the horizon."""
