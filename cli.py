@@ -94,6 +94,9 @@ def read_words() -> argparse.ArgumentParser:
     train = add("train", train_targets, "Learn, judge out of time, register.", tables=True)
     train.add_argument("--as-of", required=True, help="only what happened before it is read")
     train.add_argument("--target", action="append", help="default: every target")
+    train.add_argument(
+        "--targets-from", type=Path, metavar="FILE.py", help="targets of your own, as functions"
+    )
     train.add_argument("--horizon", type=int, help="days ahead; default: by the shop's own gaps")
     train.add_argument(
         "--repeats", action="store_true", help="cross-sell what was bought before, too"
@@ -213,9 +216,12 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     """Learn each target, register it as challenger, and print how good it is."""
     from contract.registry import open_registry
     from features.gather import read_history
+    from training.own import load_targets
     from training.targets import TARGETS, find_target
     from training.train import Books, count_steps, train
 
+    if arguments.targets_from:
+        load_targets(arguments.targets_from)
     names = arguments.target or list(TARGETS)
     targets = [find_target(name).over(arguments.horizon) for name in names]
     targets = [target.offering(_read_offer(arguments)) for target in targets]

@@ -1,12 +1,10 @@
-"""What goes out: one answer per customer, as JSON and as a flat row from one definition."""
+"""What goes out: one answer per customer; contract/flat.py tells it as a row."""
 
-import types
 from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Band = Literal["low", "medium", "high"]
@@ -38,6 +36,16 @@ Money = Annotated[Decimal, BeforeValidator(round_money)]
 
 class _Answered(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Chance(_Answered):
+    """Whether what a target of the shop's own asks comes true."""
+
+    probability: Probability = Field(description="That it comes true within the horizon.")
+    percentile: int = Field(description="Percent of customers with a lower probability.")
+    horizon_days: int = Field(description="Days ahead the probability speaks of.")
+    baseline: Probability = Field(description="What the days since the last order alone say.")
+    rung: Rung = Field(description=RUNGS)
 
 
 class Churn(_Answered):
@@ -138,92 +146,6 @@ class Answer(_Answered):
     cross_sell: CrossSell | None = None
     up_sell: UpSell | None = None
     lifetime_value: LifetimeValue | None = None
+    own: dict[str, Chance] | None = Field(None, description="The shop's own targets, by name.")
     warnings: tuple[str, ...] = ()
     models: tuple[ModelUsed, ...] = ()
-
-
-# Where a flat column is named otherwise than <target>_<field>.
-FLAT_NAMES = {
-    "next_purchase_expected_date": "expected_next_order_date",
-    "next_purchase_earliest": "earliest_next_order_date",
-    "next_purchase_latest": "latest_next_order_date",
-    "lifetime_value_predicted": "predicted_lifetime_value",
-}
-
-_ARROW = {
-    Decimal: pa.float64(),
-    float: pa.float64(),
-    int: pa.int64(),
-    str: pa.string(),
-    date: pa.date32(),
-    datetime: pa.timestamp("us", "UTC"),
-}
-
-
-def flat_schema() -> pa.Schema:
-    """Return the columns of a batch: every field of an answer, targets flattened to prefixes."""
-    return pa.schema(_flat_fields(Answer, ""))
-
-
-def _flat_fields(model: type[BaseModel], prefix: str) -> list[pa.Field]:
-    fields: list[pa.Field] = []
-    for name, info in model.model_fields.items():
-        kind = _plain(info.annotation)
-        flat = prefix + name
-        if (listed := _find_listed(info.annotation)) and flat != "models":
-            for number in range(1, ITEMS + 1):
-                fields += _flat_fields(listed, f"{prefix}{number}_")
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            fields += _flat_fields(kind, f"{name}_")
-        elif flat == "models":
-            fields.append(pa.field("model_versions", pa.string()))
-        elif kind is tuple:
-            fields.append(pa.field(flat, pa.string()))
-        else:
-            fields.append(pa.field(FLAT_NAMES.get(flat, flat), _ARROW[kind]))
-    return fields
-
-
-def _plain(annotation: Any) -> Any:
-    """Return the type behind Optional, Literal and tuple."""
-    origin = get_origin(annotation)
-    if origin is types.UnionType:
-        return next(_plain(a) for a in get_args(annotation) if a is not type(None))
-    if origin is Literal:
-        return str
-    return origin or annotation
-
-
-def _find_listed(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that a tuple holds any number of, if it holds one."""
-    held = get_args(annotation)[:1] if get_origin(annotation) is tuple else ()
-    return next((k for k in held if isinstance(k, type) and issubclass(k, BaseModel)), None)
-
-
-def _gather(row: dict[str, Any], model: type[BaseModel], name: str) -> list[dict[str, Any]]:
-    """Return what a flat row lists: every number of which something is told."""
-    listed = [
-        {field: row.get(f"{name}_{number}_{field}") for field in model.model_fields}
-        for number in range(1, ITEMS + 1)
-    ]
-    return [told for told in listed if None not in told.values()]
-
-
-def nest(row: dict[str, Any]) -> Answer:
-    """Return the answer that a flat row holds; targets that were not asked for stay absent."""
-    parts: dict[str, Any] = {}
-    for name, info in Answer.model_fields.items():
-        kind = _plain(info.annotation)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
-            if row.get(flat["horizon_days"]) is not None:
-                listed = {f: _find_listed(i.annotation) for f, i in kind.model_fields.items()}
-                parts[name] = {
-                    f: _gather(row, held, name) if (held := listed[f]) else row[column]
-                    for f, column in flat.items()
-                }
-        elif name == "warnings":
-            parts[name] = tuple(w for w in (row[name] or "").split(",") if w)
-        elif name in row:
-            parts[name] = row[name]
-    return Answer.model_validate(parts)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
-from contract.answers import flat_schema
 from contract.columns import TABLES
+from contract.flat import flat_schema
 from contract.settings import Settings
 from contract.tables import Layout
 from features.dictionary import FEATURES, describe

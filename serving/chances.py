@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from contract.answers import ACTIVE_DAYS, FLAT_NAMES, HIGH, MEDIUM
+from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM
 from contract.bundle import Bundle
+from contract.flat import FLAT_NAMES
 from contract.models import Columns, Numbers
 from contract.waits import Waits
 from features.history import History

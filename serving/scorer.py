@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from contract.answers import flat_schema
 from contract.bundle import Bundle
 from contract.errors import BundleError
+from contract.flat import flat_schema, list_own
 from contract.manifest import Kind
 from contract.models import Numbers
 from contract.moments import as_utc
@@ -86,8 +86,9 @@ class Scorer:
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
         }
         absent = pa.nulls(len(rows))
-        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in flat_schema()}
-        return pa.table(fields, schema=flat_schema())
+        schema = flat_schema(list_own(self.bundles))
+        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
+        return pa.table(fields, schema=schema)
 
 
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:

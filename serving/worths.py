@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from contract.answers import FLAT_NAMES
 from contract.bundle import Bundle
+from contract.flat import FLAT_NAMES
 from contract.worths import answer_worths
 from serving.chances import Flat, Known
 

@@ -93,6 +93,8 @@ def target(eligible: Eligible, **facts: Any) -> Callable[[Definition], Definitio
                 f"The target {name} names {', '.join(unknown) or 'no meaning in a docstring'}.",
                 "Its parameters are kinds of event or features: docs/features.md lists them.",
             )
+        if name in TARGETS:
+            raise HistoryError(f"There is a target {name} already.", "Name the function otherwise.")
         TARGETS[name] = Target(name, meaning, eligible, definition, reads, **facts)
         return definition
 

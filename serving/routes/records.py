@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
-from contract.answers import Answer, nest
+from contract.answers import Answer
 from contract.columns import AttributeKind
+from contract.flat import nest
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History

@@ -15,9 +15,8 @@ from contract.answers import (
     ModelUsed,
     NextPurchase,
     UpSell,
-    flat_schema,
-    nest,
 )
+from contract.flat import flat_schema, nest
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 CHURN = Churn(

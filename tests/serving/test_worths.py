@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.answers import nest
 from contract.bundle import Bundle, load_bundle, save_bundle
 from contract.errors import BundleError
+from contract.flat import nest
 from contract.linear import Logistic
 from contract.manifest import BaseRate, Calibration, Eligible, Manifest, Priors
 from contract.moments import as_micros

@@ -1,0 +1,120 @@
+"""An answer as a flat row, and a flat row as an answer: both from the one definition."""
+
+import types
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, get_args, get_origin
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from contract.answers import ITEMS, Answer, Chance
+
+OWN, DAYS = "own", "_horizon_days"
+
+# Where a flat column is named otherwise than <target>_<field>.
+FLAT_NAMES = {
+    "next_purchase_expected_date": "expected_next_order_date",
+    "next_purchase_earliest": "earliest_next_order_date",
+    "next_purchase_latest": "latest_next_order_date",
+    "lifetime_value_predicted": "predicted_lifetime_value",
+}
+
+_ARROW = {
+    Decimal: pa.float64(),
+    float: pa.float64(),
+    int: pa.int64(),
+    str: pa.string(),
+    date: pa.date32(),
+    datetime: pa.timestamp("us", "UTC"),
+}
+
+
+def flat_schema(own: Iterable[str] = ()) -> pa.Schema:
+    """Return the columns of a batch: every field of an answer, targets flattened to prefixes.
+
+    Those of the shop's own targets come last.
+    """
+    fields = _flat_fields(Answer, "")
+    return pa.schema([*fields, *(f for name in own for f in _flat_fields(Chance, f"{name}_"))])
+
+
+def list_own(targets: Iterable[str]) -> tuple[str, ...]:
+    """Return the targets that are the shop's own."""
+    return tuple(name for name in targets if name not in Answer.model_fields)
+
+
+def _flat_fields(model: type[BaseModel], prefix: str) -> list[pa.Field]:
+    fields: list[pa.Field] = []
+    for name, info in model.model_fields.items():
+        kind = _plain(info.annotation)
+        flat = prefix + name
+        if (listed := _find_listed(info.annotation)) and flat != "models":
+            for number in range(1, ITEMS + 1):
+                fields += _flat_fields(listed, f"{prefix}{number}_")
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            fields += _flat_fields(kind, f"{name}_")
+        elif flat == "models":
+            fields.append(pa.field("model_versions", pa.string()))
+        elif flat == OWN:
+            continue
+        elif kind is tuple:
+            fields.append(pa.field(flat, pa.string()))
+        else:
+            fields.append(pa.field(FLAT_NAMES.get(flat, flat), _ARROW[kind]))
+    return fields
+
+
+def _plain(annotation: Any) -> Any:
+    """Return the type behind Optional, Literal and tuple."""
+    origin = get_origin(annotation)
+    if origin is types.UnionType:
+        return next(_plain(a) for a in get_args(annotation) if a is not type(None))
+    if origin is Literal:
+        return str
+    return origin or annotation
+
+
+def _find_listed(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a tuple holds any number of, if it holds one."""
+    held = get_args(annotation)[:1] if get_origin(annotation) is tuple else ()
+    return next((k for k in held if isinstance(k, type) and issubclass(k, BaseModel)), None)
+
+
+def _gather(row: dict[str, Any], model: type[BaseModel], name: str) -> list[dict[str, Any]]:
+    """Return what a flat row lists: every number of which something is told."""
+    listed = [
+        {field: row.get(f"{name}_{number}_{field}") for field in model.model_fields}
+        for number in range(1, ITEMS + 1)
+    ]
+    return [told for told in listed if None not in told.values()]
+
+
+def nest(row: dict[str, Any]) -> Answer:
+    """Return the answer that a flat row holds; targets that were not asked for stay absent."""
+    parts: dict[str, Any] = {}
+    for name, info in Answer.model_fields.items():
+        kind = _plain(info.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
+            if row.get(flat["horizon_days"]) is not None:
+                listed = {f: _find_listed(i.annotation) for f, i in kind.model_fields.items()}
+                parts[name] = {
+                    f: _gather(row, held, name) if (held := listed[f]) else row[column]
+                    for f, column in flat.items()
+                }
+        elif name == "warnings":
+            parts[name] = tuple(w for w in (row[name] or "").split(",") if w)
+        elif name in row:
+            parts[name] = row[name]
+    return Answer.model_validate({**parts, OWN: _gather_own(row) or None})
+
+
+def _gather_own(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a flat row tells of the shop's own targets."""
+    told = [name for name, value in row.items() if name.endswith(DAYS) and value is not None]
+    return {
+        name: {field: row[f"{name}_{field}"] for field in Chance.model_fields}
+        for name in list_own(name.removesuffix(DAYS) for name in told)
+    }
