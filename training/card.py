@@ -65,8 +65,6 @@ def read_grade(report: Report) -> str:
 
 def _tell_chance(bundle: Bundle) -> str:
     m = bundle.manifest
-    if bundle.shelf:
-        return f"{tell_shelf(bundle.shelf, m)}\n\n{_tell_eligible(m)}"
     return (
         f"`probability` is that of: {m.meaning[:1].lower()}{m.meaning[1:]} The horizon is"
         f" {m.horizon_days} days from the day that the features speak of. `percentile` is how many"
@@ -85,7 +83,17 @@ def _tell_eligible(m: Manifest) -> str:
     )
 
 
-MEANINGS: Mapping[Kind, Callable[[Bundle], str]] = {"chance": _tell_chance, "worth": tell_worth}
+def _tell_choice(bundle: Bundle) -> str:
+    assert bundle.shelf is not None, "a choice is among what is on its shelf"
+    told = tell_shelf(bundle.shelf, bundle.manifest)
+    return f"{told}\n\n{_tell_eligible(bundle.manifest)}"
+
+
+MEANINGS: Mapping[Kind, Callable[[Bundle], str]] = {
+    "chance": _tell_chance,
+    "choice": _tell_choice,
+    "worth": tell_worth,
+}
 
 
 def _tell_data(report: Report) -> str:
