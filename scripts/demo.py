@@ -158,10 +158,10 @@ def read_rows(table: str, at: str) -> pl.DataFrame:
 def show_batch() -> None:
     """Print the first rows of the batch file."""
     answers = pl.read_parquet(ANSWERS).select(
-        "customer_id", "stage", "churn_probability", "churn_band",
-        "next_purchase_probability", "expected_next_order_date",
+        "customer_id", "stage", "churn_probability", "next_purchase_probability",
+        "expected_next_order_date", "cross_sell_1_category", "predicted_lifetime_value",
     )  # fmt: skip
-    with pl.Config(tbl_rows=8, tbl_hide_dataframe_shape=True, tbl_cols=6, tbl_width_chars=120):
+    with pl.Config(tbl_rows=8, tbl_hide_dataframe_shape=True, tbl_cols=7, tbl_width_chars=140):
         print(answers.head(8))
 
 

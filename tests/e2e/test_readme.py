@@ -21,6 +21,7 @@ from training.targets import TARGETS
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 BY_HAND = README.partition("## By hand")[2]
+CHANCES = [name for name, target in TARGETS.items() if target.kind == "chance"]
 BLOCKS = re.findall(r"```sh\n(.+?)```", BY_HAND, re.S)
 
 
@@ -86,8 +87,11 @@ def test_the_shop_is_ready_to_train(told):
 
 
 def test_training_reports_every_family_beside_the_baselines(told):
-    for name in ("blend", "xgboost", "logistic", "base_rate", "days_since_order", "order_count"):
-        assert len(re.findall(rf"^{name} ", told["train"], re.M)) == len(TARGETS)
+    rows = re.findall(r"^(\w+) +[0-9]", told["train"], re.M)
+    for name in ("hist_gradient_boosting", "base_rate", "days_since_order", "order_count"):
+        assert rows.count(name) == len(CHANCES)
+    for name in ("global_top", "decayed_blend", "parts", "status_quo"):
+        assert name in rows
     assert len(re.findall("^grade [AB], gate passed", told["train"], re.M)) == len(TARGETS)
     assert "registered: patron-churn version 1, challenger" in told["train"]
     assert "patron-next_purchase version 1 is champion." in told["promote"]
@@ -97,8 +101,10 @@ def test_the_batch_has_a_whole_row_for_every_customer(told, environment):
     rows = pq.read_table(environment["cwd"] / "answers.parquet")
     assert len(rows) == len(set(rows["customer_id"].to_pylist())) == 2000
     active = pc.equal(rows["stage"], "active")
-    assert not [n for n in rows.column_names if rows.filter(active)[n].null_count]
-    told_of_all = [n for n in rows.column_names if not n.startswith("churn_")]
+    # Who has bought of nearly everything is shown fewer than five categories.
+    told_of_active = [n for n in rows.column_names if not re.match("cross_sell_[1-5]", n)]
+    assert not [n for n in told_of_active if rows.filter(active)[n].null_count]
+    told_of_all = [n for n in told_of_active if not n.startswith("churn_")]
     assert not [n for n in told_of_all if rows[n].null_count]
     models = json.loads(rows.schema.metadata[b"patron_models"])
     assert set(models) == set(TARGETS)
@@ -120,10 +126,15 @@ def test_the_question_in_the_readme_gets_the_answer_in_the_readme(port, environm
     assert set(answer) == set(printed)
     for target in TARGETS:
         assert set(answer[target]) == set(printed[target])
+    for target in CHANCES:
         ours, shown = answer[target]["probability"], printed[target]["probability"]
         # Another machine's trees may split a hair elsewhere.
         assert ours == pytest.approx(shown, abs=0.02)
         assert answer[target]["baseline"] == pytest.approx(printed[target]["baseline"], abs=0.02)
+    first, shown = (told["cross_sell"]["items"][0]["probability"] for told in (answer, printed))
+    assert first == pytest.approx(shown, abs=0.02)
+    worth, shown = (float(told["lifetime_value"]["predicted"]) for told in (answer, printed))
+    assert worth == pytest.approx(shown, rel=0.1)
 
 
 def test_one_customer_over_http_equals_the_batch_to_the_bit(port, environment):
@@ -155,9 +166,14 @@ def test_one_customer_over_http_equals_the_batch_to_the_bit(port, environment):
         answer = ask(port, {"as_of": "2026-11-01T00:00:00Z", "records": [record]})["results"][0]
         expected = batch[customer]
         assert answer["stage"] == expected["stage"]
-        for target in TARGETS:
+        for target in CHANCES:
             said = answer.get(target, {}).get("probability")
             assert said == expected[f"{target}_probability"]
+        items = [(i["category"], i["probability"]) for i in answer["cross_sell"]["items"]]
+        columns = [f"cross_sell_{n}_" for n in range(1, len(items) + 1)]
+        assert items == [(expected[c + "category"], expected[c + "probability"]) for c in columns]
+        worth = float(answer["lifetime_value"]["predicted"])
+        assert worth == expected["predicted_lifetime_value"]
         assert answer.get("churn", {}).get("percentile") == expected["churn_percentile"]
         assert answer["next_purchase"]["expected_date"] == str(expected["expected_next_order_date"])
 
