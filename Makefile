@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint serve bench lock clean
+.PHONY: help install demo test lint serve peers bench lock clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,18 +41,28 @@ lint: install ## check form, types and the rooms' borders
 serve: install ## answer over HTTP with the newest Bento, on 127.0.0.1:3000
 	$(BIN)/patron serve
 
-bench: install ## run the benchmarks and print their tables
+peers: install ## make .peers with the learners that benchmarks/quality.py compares with
+	$(PYTHON) -m venv .peers
+	$(BIN)/uv pip install -q --python .peers/bin/python --require-hashes -r requirements/peers.txt
+
+bench: install peers ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/shop.py
 	$(BIN)/python -P benchmarks/features.py
 	$(BIN)/python -P benchmarks/quality.py
 	$(BIN)/python -P benchmarks/recipe.py
 	$(BIN)/python -P benchmarks/season.py
+	$(BIN)/python -P benchmarks/levels.py
+	$(BIN)/python -P benchmarks/ladder.py
+	$(BIN)/python -P benchmarks/ablation.py
+	$(BIN)/python -P benchmarks/worth.py
+	$(BIN)/python -P benchmarks/choice.py
 	$(BIN)/python -P benchmarks/evaluation.py
 
 lock: install ## write requirements/*.txt anew, with hashes
 	$(COMPILE) pyproject.toml --extra train --extra serve --extra spark \
 		--extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra serve -c requirements/dev.txt -o requirements/serve.txt
+	printf 'autogluon.tabular[catboost,lightgbm,xgboost]\nflaml[automl]\n' | $(COMPILE) - -o requirements/peers.txt
 	printf 'setuptools\nuv\n' | $(COMPILE) - -o requirements/uv.txt
 
 clean: ## remove what demo and the tools left behind

@@ -1,7 +1,7 @@
-"""What each room of features adds to the trees: docs/ablation.md's table.
+"""What each group of features adds to the trees, with intervals: docs/quality.md's last table.
 
-Every set is judged out of time at moments that no other page reports: five of Online Retail II,
-three of Complete Journey, three of an invented shop of 3,000 customers.
+Every set is judged out of time at moments whose windows close before any that is reported: five of
+Online Retail II, three of Complete Journey, three of an invented shop of 3,000 customers.
 
 Run: .venv/bin/python -P benchmarks/ablation.py [--write]   (needs ../shared/data; 15 minutes)
 """
@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import shop
 from contract.tables import find_tables
 from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
+from features.timeline import CUSTOMER
+from training.estimates import estimate_ratios
 from training.families.boosting import BOOSTED, fit_boosted
 from training.folds import Stages, all_moments, find_first_order, split_stages
 from training.gate import measure_auc
@@ -29,8 +32,8 @@ from training.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
-PAGE = ROOT / "docs" / "ablation.md"
-BEGIN, END = "<!-- begin: benchmarks/ablation.py -->", "<!-- end -->"
+PAGE = ROOT / "docs" / "quality.md"
+BEGIN, END = "<!-- begin: benchmarks/ablation.py -->", "<!-- end of ablation -->"
 
 # Moments and horizons of churn. Those of Online Retail II close before the first it is reported at.
 MOMENTS = {
@@ -40,15 +43,22 @@ MOMENTS = {
     "invented": [("2026-02-01", 90), ("2026-05-01", 90), ("2026-08-01", 90)],
 }  # fmt: skip
 INVENTED = shop.Plan(customers=3000, months=24, seed=3)
-ROOMS = tuple(dict.fromkeys(f.room for f in FEATURES.values()))
+GROUPS = {
+    "counts": ("purchases", "concessions", "profile"),
+    "+ rhythm": ("rhythm", "habits"),
+    "+ lifetime": ("lifetime",),
+    "+ assortment": ("assortment",),
+    "+ engagement": ("engagement", "contacts", "crosses"),
+}
 
 Case = tuple[Stages, Snapshots]
+Losses = pd.Series  # of each customer at each moment, by customer
 
 
 def main() -> None:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write it into docs/ablation.md")
+    parser.add_argument("--write", action="store_true", help="write it into docs/quality.md")
     write = parser.parse_args().write
     table = "\n".join(measure())
     if write:
@@ -62,25 +72,39 @@ def measure() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         shop.make_shop(Path(folder), INVENTED)
         cases = {name: list(take_cases(name, folder)) for name in MOMENTS}
-    yield "| features | columns |" + "".join(f" {n}: AUC | log loss |" for n in cases) + " mean |"
-    yield "|---|---|" + "---|---|" * len(cases) + "---|"
+    named = "".join(f" {name}: AUC | log loss less than without |" for name in cases)
+    yield f"| features | columns |{named}"
+    yield "|---|---|" + "---|---|" * len(cases)
+    before: dict[str, Losses] = {}
     for name, inputs in list_sets().items():
-        found = np.array([judge(inputs, of_shop) for of_shop in cases.values()])
-        cells = "".join(f" {auc:.4f} | {loss:.4f} |" for auc, loss in found)
-        yield f"| {name} | {len(inputs)} |{cells} {found[:, 1].mean():.4f} |"
+        found = {of: judge(inputs, of_shop) for of, of_shop in cases.items()}
+        cells = "".join(
+            f" {auc:.4f} | {tell_gain(before.get(of), losses)} |"
+            for of, (auc, losses) in found.items()
+        )
+        yield f"| {name} | {len(inputs)} |{cells}"
+        before = {of: losses for of, (_, losses) in found.items()}
 
 
 def list_sets() -> Mapping[str, Sequence[str]]:
-    """Return the names of each set of features: room by room, then all but one room."""
-    of_room = {room: [n for n, f in FEATURES.items() if f.room == room] for room in ROOMS}
+    """Return the names of each set of features, each with one group more than the last."""
     sets: dict[str, Sequence[str]] = {}
-    for n, room in enumerate(ROOMS):
-        sets["purchases" if n == 0 else f"+ {room}"] = [
-            name for earlier in ROOMS[: n + 1] for name in of_room[earlier]
-        ]
-    for room in ROOMS:
-        sets[f"all but {room}"] = [n for n, f in FEATURES.items() if f.room != room]
+    seen: list[str] = []
+    for name, rooms in GROUPS.items():
+        seen += [n for n, f in FEATURES.items() if f.room in rooms]
+        sets[name] = list(seen)
+    assert len(seen) == len(FEATURES), "every feature is in one group"
     return sets
+
+
+def tell_gain(before: Losses | None, losses: Losses) -> str:
+    """Return how much less log loss there is than before, with an interval over customers."""
+    if before is None:
+        return f"(is {losses.mean():.4f})"
+    gain = (before - losses).groupby(level=0).agg(["sum", "count"])
+    told = {"gain": (gain["sum"].to_numpy(float), gain["count"].to_numpy(float))}
+    found = estimate_ratios(told)["gain"]
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
 
 
 def take_cases(name: str, folder: str) -> Iterator[Case]:
@@ -96,16 +120,15 @@ def take_cases(name: str, folder: str) -> Iterator[Case]:
         yield stages, take_snapshots(history, TARGETS["churn"].over(horizon), norms)
 
 
-def judge(inputs: Sequence[str], cases: Sequence[Case]) -> tuple[float, float]:
-    """Return the mean AUC and log loss at the serving moments."""
-    found = []
+def judge(inputs: Sequence[str], cases: Sequence[Case]) -> tuple[float, Losses]:
+    """Return the mean AUC at the serving moments, and each customer's log loss at each of them."""
+    ranks, losses = [], []
     for stages, snapshots in cases:
         model = fit_boosted(snapshots.at(stages.closed), {**BOOSTED[0], "inputs": tuple(inputs)})
         last = snapshots.at([stages.serve])
-        auc = measure_auc(last.outcome, place(model, last).margin(last.columns, 0.0))
-        found.append((auc, float(measure_losses(model, last).mean())))
-    auc, loss = np.mean(found, axis=0)
-    return float(auc), float(loss)
+        ranks.append(measure_auc(last.outcome, place(model, last).margin(last.columns, 0.0)))
+        losses.append(pd.Series(measure_losses(model, last), index=last.rows[CUSTOMER]))
+    return float(np.mean(ranks)), pd.concat(losses)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from contract.models import Numbers
 from training.evaluation import BINS
 from training.ordering import Binned, Ranking, bin_finely
 from training.profit import RETENTION, Campaign, trace_profit
+from training.segments import Segment
 from training.waits import Coverage
 from training.worths import DECILES, Decile
 
@@ -116,6 +117,23 @@ def draw_coverage(coverage: Mapping[str, Coverage], folder: Path) -> Path:
     names = [f"{NAMES[name]}\n{held.customers:,} customers" for name, held, _ in told]
     plot.set(xlim=(0, 1), ylim=(len(told) - 0.5, -0.5), yticks=range(len(told)), yticklabels=names)
     return _save(plot, folder / "coverage.png")
+
+
+def draw_segments(segments: Mapping[str, Segment], folder: Path) -> Path:
+    """Write segments.png: in each kind of customers how many came true, beside what was told."""
+    plot = _open("By kind of customer", ("came true; the black line was told", ""))
+    for at, found in enumerate(segments.values()):
+        came = found.mean_observed
+        plot.errorbar(came.value, at, xerr=_reach([came]), fmt="o", color="C0", capsize=3)
+        plot.plot(found.mean_predicted.value, at, "|", color="black", markersize=22, mew=1.5)
+    names = [
+        f"{name.replace('_', ' ')}, {s.customers:,}\nlog loss {s.log_loss.value:.3f}:"
+        f" {s.gain.value:.3f} less\nthan {s.best_baseline.replace('_', ' ')}"
+        for name, s in segments.items()
+    ]
+    count = len(segments)
+    plot.set(xlim=(0, 1), ylim=(count - 0.5, -0.5), yticks=range(count), yticklabels=names)
+    return _save(plot, folder / "segments.png")
 
 
 def trace_roc(ranking: Ranking) -> Line:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from training.families import BASELINES, BLEND, FAMILIES, RULES, Family, Setting
 from training.folds import Stages
 from training.ladder import Step, find_rung
 from training.recipe import Fitted, blend, calibrate, fit_pairs
+from training.segments import Segment, evaluate_segments
 from training.selection import choose_family, choose_rules, find_weights
 from training.snapshots import Snapshots
 
@@ -55,6 +57,15 @@ class Judged:
     def of_leaving(self) -> bool:
         """Whether it is said of customers that they leave, so that a campaign would keep them."""
         return self.snapshot.leaving
+
+    @cached_property
+    def segments(self) -> Mapping[str, Segment]:
+        """The figures of each segment that has customers."""
+        names = np.array(SEGMENTS)[find_segments(self.snapshot.columns)]
+        told = {name: self.probabilities[name] for name in BASELINES}
+        ours = self.probabilities[self.best]
+        found = evaluate_segments(self.snapshot.outcome, ours, told, names)
+        return {name: found[name] for name in SEGMENTS if name in found}
 
     @property
     def served(self) -> Numbers:

@@ -8,7 +8,7 @@ import numpy as np
 from contract.models import Numbers
 from contract.waits import Waits
 from training.estimates import Estimate
-from training.figures import draw_coverage, draw_curves, draw_profit
+from training.figures import draw_coverage, draw_curves, draw_profit, draw_segments
 from training.judging import Judged
 from training.ordering import Ranking
 from training.profit import RETENTION, Campaign, measure_campaign, measure_retention, sell
@@ -28,6 +28,7 @@ def draw_chance(judged: Judged, waits: Waits | None, folder: Path) -> None:
     draw_curves(outcome, told, folder)
     ranked = {name: Ranking(outcome, p) for name, p in told.items()}
     draw_profit(ranked, folder, RETENTION.campaign if judged.of_leaving else SALE)
+    draw_segments(judged.segments, folder)
     if waits:
         draw_coverage(cover_waits(judged.snapshot, judged.served, waits), folder)
 

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from contract.bundle import Bundle
-from contract.segments import SEGMENTS, find_segments
 from training.estimates import Estimate, as_numbers
 from training.evaluation import compare
 from training.families import BASELINES
@@ -16,7 +13,7 @@ from training.grades import Grade, grade_probabilities
 from training.judging import Judged
 from training.learned import tell_stages
 from training.pictures import measure_profit
-from training.segments import Segment, evaluate_segments
+from training.segments import Segment
 from training.targets import Target
 from training.timing import cover_waits, judge_waits
 
@@ -49,7 +46,7 @@ def write_report(
         "log_loss_gain": as_numbers(gains),
         "profit": as_numbers(measure_profit(found, found.probabilities[best])),
         "grade": asdict(grade(found, gains)),
-        "segments": {n: _tell_segment(s) for n, s in judge_segments(found).items()},
+        "segments": {n: _tell_segment(s) for n, s in found.segments.items()},
         "waits": _tell_waits(early, found),
         "registered": {
             **tell_stages(stages),
@@ -71,14 +68,6 @@ def grade(judged: Judged, gains: Mapping[str, Estimate]) -> Grade:
     """Return the grade of what is served."""
     baselines = {n: judged.metrics[n] for n in BASELINES}
     return grade_probabilities(judged.metrics[judged.best], baselines, gains)
-
-
-def judge_segments(judged: Judged) -> Mapping[str, Segment]:
-    """Return the figures of each segment that has customers."""
-    told = judged.probabilities
-    names = np.array(SEGMENTS)[find_segments(judged.snapshot.columns)]
-    baselines = {n: told[n] for n in BASELINES}
-    return evaluate_segments(judged.snapshot.outcome, told[judged.best], baselines, names)
 
 
 def _tell_segment(segment: Segment) -> dict[str, Any]:

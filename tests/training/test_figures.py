@@ -8,12 +8,14 @@ from training.figures import (
     draw_deciles,
     draw_profit,
     draw_recall,
+    draw_segments,
     trace_gains,
     trace_lift,
     trace_reliability,
     trace_roc,
 )
 from training.ordering import Ranking
+from training.segments import evaluate_segments
 from training.waits import Waits, cover
 from training.worths import list_deciles
 
@@ -65,6 +67,10 @@ def test_every_picture_is_drawn(tmp_path):
     files.append(draw_recall({"ours": np.array([0.2, 0.3, 0.5])}, tmp_path))
     worth = ranking.probability * 100
     files.append(draw_deciles(list_deciles(worth * ranking.outcome, worth / 4), tmp_path))
+    halves = np.where(np.arange(2000) < 1000, "one_order", "many_orders")
+    rule = {"base_rate": told["one for all"]}
+    found = evaluate_segments(ranking.outcome, ranking.probability, rule, halves)
+    files.append(draw_segments(found, tmp_path))
     assert all(is_drawn(f) for f in files)
 
 

@@ -71,7 +71,10 @@ def test_pictures_dictionary_report_and_card_are_artifacts(session, tmp_path):
     folder = registry.client.download_artifacts(part["run_id"], "", str(tmp_path))
     found = {str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file()}
     assert folder
-    pictures = {f"figures/{n}.png" for n in ("roc", "gains", "reliability")}
+    pictures = {
+        f"figures/{n}.png"
+        for n in ("roc", "gains", "lift", "reliability", "profit", "segments", "importance", "shap")
+    }
     assert pictures <= found
     assert all((tmp_path / p).read_bytes()[:4] == b"\x89PNG" for p in pictures)
     assert len(json.loads((tmp_path / "dictionary.json").read_text())) >= 30
