@@ -127,8 +127,9 @@ def draw_segments(segments: Mapping[str, Segment], folder: Path) -> Path:
         plot.errorbar(came.value, at, xerr=_reach([came]), fmt="o", color="C0", capsize=3)
         plot.plot(found.mean_predicted.value, at, "|", color="black", markersize=22, mew=1.5)
     names = [
-        f"{name.replace('_', ' ')}, {s.customers:,}\nlog loss {s.log_loss.value:.3f}:"
-        f" {s.gain.value:.3f} less\nthan {s.best_baseline.replace('_', ' ')}"
+        f"{name.replace('_', ' ')}, {s.customers:,}: grade {s.grade}\nlog loss"
+        f" {s.log_loss.value:.3f}: {s.gain.value:.3f} less\nthan"
+        f" {s.best_baseline.replace('_', ' ')}"
         for name, s in segments.items()
     ]
     count = len(segments)

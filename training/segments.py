@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.models import Numbers
-from training.estimates import Estimate, estimate_ratios
-from training.evaluation import compare, find_losses
+from training.estimates import Estimate
+from training.evaluation import compare, evaluate, find_losses
+from training.grades import grade_probabilities
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Segment:
     log_loss: Estimate
     best_baseline: str  # the one with the least log loss here
     gain: Estimate  # how much less log loss the model has than it
+    grade: str  # by the rule of the whole, on these customers alone
 
     @property
     def rule_wins(self) -> bool:
@@ -50,16 +52,16 @@ def _cut(baselines: Mapping[str, Numbers], within: NDArray[np.bool_]) -> dict[st
 
 
 def _judge(outcome: Numbers, probability: Numbers, baselines: Mapping[str, Numbers]) -> Segment:
+    gains = {name: compare(outcome, probability, told) for name, told in baselines.items()}
     best = min(baselines, key=lambda name: find_losses(outcome, baselines[name]).mean())
-    everyone = np.ones_like(outcome)
-    figures = {
-        "mean_predicted": (probability, everyone),
-        "mean_observed": (outcome, everyone),
-        "log_loss": (find_losses(outcome, probability), everyone),
-    }
+    ours = evaluate(outcome, probability)
+    theirs = {name: evaluate(outcome, told) for name, told in baselines.items()}
     return Segment(
         customers=len(outcome),
+        mean_predicted=ours["mean_predicted"],
+        mean_observed=ours["mean_observed"],
+        log_loss=ours["log_loss"],
         best_baseline=best,
-        gain=compare(outcome, probability, baselines[best]),
-        **estimate_ratios(figures),
+        gain=gains[best],
+        grade=grade_probabilities(ours, theirs, gains).letter,
     )

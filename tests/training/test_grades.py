@@ -140,6 +140,7 @@ def test_segments_say_where_the_rule_wins():
     assert {name: s.customers for name, s in found.items()} == {"new": 500, "regular": 1500}
     assert (found["new"].rule_wins, found["regular"].rule_wins) == (True, False)
     assert found["new"].best_baseline == "rule" and found["new"].gain.high < 0
+    assert (found["new"].grade, found["regular"].grade) == ("C", "A")
     regular = segment == "regular"
     assert found["regular"].mean_predicted.value == pytest.approx(true[regular].mean())
     assert found["regular"].mean_observed.value == pytest.approx(outcome[regular].mean())
