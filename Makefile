@@ -52,6 +52,7 @@ bench: install peers ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/recipe.py
 	$(BIN)/python -P benchmarks/season.py
 	$(BIN)/python -P benchmarks/levels.py
+	$(BIN)/python -P benchmarks/planted.py
 	$(BIN)/python -P benchmarks/ladder.py
 	$(BIN)/python -P benchmarks/ablation.py
 	$(BIN)/python -P benchmarks/worth.py

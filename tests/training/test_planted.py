@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.planted import foretell
 from benchmarks.shop_drivers import DRIVERS, OUTCOMES, measure
 from benchmarks.shop_rows import read_targets
 from contract.errors import GateError
@@ -26,11 +27,17 @@ QUIET = Asked(lambda step: None)
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory):
-    """Churn learned on an invented shop, its history, and what came beside what was foretold."""
+def made(tmp_path_factory):
+    """An invented shop's history, and the rows of each target with the truth and what came."""
     folder = tmp_path_factory.mktemp("planted")
-    rows = read_targets(folder, Plan(customers=5000, months=24, seed=3))["churn"]
-    history = read_history(find_tables(str(folder)))
+    rows = read_targets(folder, Plan(customers=5000, months=24, seed=3))
+    return read_history(find_tables(str(folder))), rows
+
+
+@pytest.fixture(scope="module")
+def planted(made):
+    """Churn learned on the shop, its history, and what came beside what was foretold."""
+    history, rows = made[0], made[1]["churn"]
     learned = learn(history, TARGETS["churn"].over(90), AS_OF, QUIET)
     told = pl.from_arrow(Scorer({"churn": learned.bundle}).score(history, AS_OF))
     orders = pl.when("true_alive").then("true_p_order_90d").otherwise(0.0)
@@ -82,6 +89,22 @@ def test_each_planted_driver_moves_the_probability_as_it_moves_customers(foretol
     if driver.within:
         assert told["same"] == pytest.approx(came["same"], abs=0.03 + 4 * came["same_error"])
         assert np.sign(told["same"]) == np.sign(came["same"]) != 0
+
+
+def test_worths_are_the_planted_ones(made):
+    history, rows = made
+    told, planted, _ = foretell(history, "lifetime_value", rows["lifetime_value"])
+    assert 0.9 <= np.polyfit(told, planted, 1)[0] <= 1.1
+    assert np.corrcoef(told, planted)[0, 1] > 0.85
+
+
+def test_chances_of_a_first_order_in_a_category_are_as_far_apart_as_planted(made):
+    """Their level hangs on the season, which a shop of two years has seen once before."""
+    history, rows = made
+    told, planted, _ = foretell(history, "cross_sell", rows["cross_sell"])
+    level = told.mean() / planted.mean()
+    assert 0.9 <= level * np.polyfit(told, planted, 1)[0] <= 1.1
+    assert level == pytest.approx(1, abs=0.15)
 
 
 SIGNS = {
