@@ -65,8 +65,11 @@ def main() -> None:
 def measure() -> Iterator[str]:
     """Yield the table's lines."""
     named = " | ".join(SHOWN)
-    yield f"| shop, moment, days | foretold | predicted / observed | ratio | {named} |"
-    yield "|---|---|---|---|" + "---|" * len(SHOWN)
+    yield (
+        "| shop, moment, days | foretold | predicted / observed | ratio | ECE, debiased |"
+        f" {named} |"
+    )
+    yield "|---|---|---|---|---|" + "---|" * len(SHOWN)
     for name, moments in MOMENTS.items():
         history, ratios = open_shop(name), []
         for day, horizon in moments:
@@ -78,11 +81,18 @@ def measure() -> Iterator[str]:
             yield (
                 f"| {name}, {day}, {horizon} | {rate.share:.3f} ({rate.low:.3f}–{rate.high:.3f}"
                 f"{held}) | {told.mean():.3f} / {came.mean():.3f} | {ratios[-1]:.3f} |"
+                f" {tell_error(judged)} |"
                 f" {' | '.join(tell_segments(judged))} |"
             )
         off = np.sqrt(np.mean(np.log(ratios) ** 2))
         mean = f"{np.mean(ratios):.3f}, off by {off:.3f}"
-        yield f"| **{name}, all** | | | {mean} |{' |' * len(SHOWN)}"
+        yield f"| **{name}, all** | | | {mean} |{' |' * (1 + len(SHOWN))}"
+
+
+def tell_error(judged: Judged) -> str:
+    """Return the mean distance of probability from outcome, and that less what chance adds."""
+    found = judged.metrics[judged.best]
+    return f"{found['ece'].value:.3f}, {found['ece_debiased'].value:.3f}"
 
 
 def tell_segments(judged: Judged) -> Iterator[str]:

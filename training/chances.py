@@ -84,7 +84,7 @@ def learn_chance(seen: History, target: Target, as_of: datetime, asked: Asked) -
 
 def tune_families(snapshots: Snapshots, report: Stages, asked: Asked) -> tuple[Tuned, ...]:
     """Return how each family was tuned, on what had closed before the judged moment."""
-    step = find_rung([snapshots.at([report.calibrate]), snapshots.at(report.train)])
+    step = find_rung(snapshots.at([report.calibrate]), snapshots.at(report.train))
     families = [f for name, f in FAMILIES.items() if name in step.families]
     if step.rung != "full_model":
         return ()

@@ -81,7 +81,7 @@ def judge(
     Who answers is told by the calibration snapshot, never by the one that is judged.
     """
     last, served = snapshots.at([stages.calibrate]), snapshots.at([stages.serve])
-    step = find_rung([last, snapshots.at(stages.train)])
+    step = find_rung(last, snapshots.at(stages.train))
     names = [name for name in (*step.families, *BASELINES) if name != BLEND]
     settings = {name: tuned.get(name, KNOWN[name].usual[0]) for name in names}
     pairs = fit_pairs({n: (KNOWN[n], settings[n]) for n in names}, snapshots, stages)

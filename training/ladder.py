@@ -1,6 +1,5 @@
 """The ladder that small shops go down: with fewer customers, a model that asks less of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +30,13 @@ LADDER = (
 )  # fmt: skip
 
 
-def find_rung(parts: Sequence[Snapshots]) -> Step:
-    """Return the highest rung for which each snapshot has the customers and the outcomes."""
-    customers = min(len(part.rows) for part in parts)
-    outcomes = min(_count_rarer(part) for part in parts)
+def find_rung(last: Snapshots, train: Snapshots) -> Step:
+    """Return the highest rung for which the calibration snapshot has the customers and outcomes.
+
+    What trains before it needs half as many: it is older, and the shop was smaller then.
+    """
+    customers = min(len(last.rows), 2 * len(train.rows))
+    outcomes = min(_count_rarer(last), 2 * _count_rarer(train))
     return next(s for s in LADDER if customers >= s.customers and outcomes >= s.outcomes)
 
 

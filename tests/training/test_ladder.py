@@ -32,7 +32,13 @@ def have(customers, outcomes):
     ],
 )
 def test_the_rung_is_the_highest_that_customers_and_outcomes_allow(customers, outcomes, rung):
-    assert find_rung([have(customers, outcomes), have(9000, 4500)]).rung == rung
+    assert find_rung(have(customers, outcomes), have(9000, 4500)).rung == rung
+
+
+def test_what_trains_before_may_be_half_as_much():
+    assert find_rung(have(500, 100), have(250, 50)).rung == "full_model"
+    assert find_rung(have(500, 100), have(249, 50)).rung == "probability_model"
+    assert find_rung(have(500, 100), have(250, 49)).rung == "probability_model"
 
 
 def test_every_rung_asks_less_than_the_one_above():
