@@ -1,6 +1,5 @@
 """The gate before promotion: what a challenger must show, alone and beside the champion."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -96,26 +95,32 @@ def check_signal(judged: Judged) -> Check:
 def check_gain(judged: Judged, rival: Rival) -> Check:
     """Return whether the challenger is not surely worse than the champion."""
     gain = compare(judged.snapshot.outcome, judged.probabilities[judged.best], rival.probability)
-    return Check(
-        "log loss",
-        gain.high >= 0,
-        f"log loss gain over champion {rival.version} {tell(gain)}",
-        "must not be surely below 0",
-    )
+    found = f"log loss gain over champion {rival.version} {tell(gain)}"
+    return Check("log loss", gain.high >= 0, found, "must not be surely below 0")
 
 
 def check_calibration(judged: Judged, rival: Rival | None) -> Check:
     """Return whether the mean probability may be what was observed, or is nearer than before."""
-    wanted = f"must reach {1 - TOLERANCE:.2f}–{1 + TOLERANCE:.2f}, or be nearer 1 than before"
     ratio = judged.metrics[judged.best].get("mean_ratio")
+    if ratio is None or rival is None:
+        return weigh_level(ratio)
+    theirs = evaluate(judged.snapshot.outcome, rival.probability)["mean_ratio"].value
+    return weigh_level(ratio, (ratio.value, theirs))
+
+
+def weigh_level(ratio: Estimate | None, both: tuple[float, float] | None = None) -> Check:
+    """Return the check of mean predicted / observed.
+
+    `both` are that of the challenger and of the champion where the two can be told together.
+    """
+    wanted = f"must reach {1 - TOLERANCE:.2f}–{1 + TOLERANCE:.2f}, or be nearer 1 than before"
     if ratio is None:
         return Check("calibration", True, "nothing came true, and nothing can be said", wanted)
     near = ratio.low <= 1 + TOLERANCE and ratio.high >= 1 - TOLERANCE
     found = f"mean predicted / observed {tell(ratio)}"
-    if rival:
-        theirs = evaluate(judged.snapshot.outcome, rival.probability)["mean_ratio"]
-        near |= abs(ratio.value - 1) <= abs(theirs.value - 1)
-        found += f", champion {theirs.value:.3f}"
+    if both:
+        near |= abs(both[0] - 1) <= abs(both[1] - 1)
+        found += f", champion {both[1]:.3f}"
     return Check("calibration", near, found, wanted)
 
 
@@ -192,8 +197,3 @@ def measure_auc(outcome: Numbers, column: Numbers) -> float:
 def tell(estimate: Estimate) -> str:
     """Return an estimate in words: value (low to high)."""
     return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
-
-
-def list_checks(verdict: Verdict) -> Sequence[str]:
-    """Return each check in one line."""
-    return [f"{'pass' if c.passed else 'FAIL'}  {c.name}: {c.found}" for c in verdict.checks]

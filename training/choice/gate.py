@@ -16,13 +16,13 @@ from training.gate import (
     MOST_FLIPS,
     SHUFFLE_SEED,
     SIGMAS,
-    TOLERANCE,
     TOO_GOOD,
     TOO_GOOD_ALONE,
     Check,
     Verdict,
     measure_auc,
     tell,
+    weigh_level,
 )
 from training.rankings import compare_rankings
 
@@ -69,18 +69,14 @@ def check_lists(judged: Judged) -> Check:
 
 def check_calibration(judged: Judged, rival: Rival | None) -> Check:
     """Return whether the mean probability may be what was observed, or is nearer than before."""
-    wanted = f"must reach {1 - TOLERANCE:.2f}–{1 + TOLERANCE:.2f}, or be nearer 1 than before"
     ratio = judged.metrics[judged.best].get("mean_ratio")
-    if ratio is None:
-        return Check("calibration", True, "nothing came true, and nothing can be said", wanted)
-    near = ratio.low <= 1 + TOLERANCE and ratio.high >= 1 - TOLERANCE
-    found = f"mean predicted / observed {tell(ratio)}"
-    shared, both = _share_pairs(judged, rival) if rival else (judged.choices, ())
-    if both and shared.outcome.sum():
-        ours, theirs = (evaluate_pairs(shared, told)["mean_ratio"].value for told in both)
-        near |= abs(ours - 1) <= abs(theirs - 1)
-        found += f", champion {theirs:.3f}"
-    return Check("calibration", near, found, wanted)
+    if ratio is None or rival is None:
+        return weigh_level(ratio)
+    shared, both = _share_pairs(judged, rival)
+    if not shared.outcome.sum():
+        return weigh_level(ratio)
+    ours, theirs = (evaluate_pairs(shared, told)["mean_ratio"].value for told in both)
+    return weigh_level(ratio, (ours, theirs))
 
 
 def check_gain(judged: Judged, rival: Rival) -> Check:
