@@ -19,7 +19,7 @@ from features.history import History
 from features.leaks import refuse_leaks
 from features.norms import find_norms
 from features.timeline import CUSTOMER, DAY_US
-from training.families import FAMILIES, Settings
+from training.families import FAMILIES
 from training.folds import Stages, all_moments
 from training.gate import Rival, hold_gate
 from training.judging import Judged, judge, refit
@@ -32,7 +32,8 @@ from training.report import write_report
 from training.seasons import foretell_base_rate, observe_closed
 from training.snapshots import Snapshots, observe_priors, take_snapshots
 from training.targets import Target
-from training.tuning import Tuned, tune
+from training.tasks import plan_task
+from training.tuning import Settings, Tuned, tune
 
 Refitted = tuple[Mapping[str, Fitted], Snapshots, Stages]
 
@@ -85,10 +86,10 @@ def learn_chance(seen: History, target: Target, as_of: datetime, asked: Asked) -
 def tune_families(snapshots: Snapshots, report: Stages, asked: Asked) -> tuple[Tuned, ...]:
     """Return how each family was tuned, on what had closed before the judged moment."""
     step = find_rung(snapshots.at([report.calibrate]), snapshots.at(report.train))
-    families = [f for name, f in FAMILIES.items() if name in step.families]
     if step.rung != "full_model":
         return ()
-    return tuple(tune(f, (snapshots, report), asked.budget, asked.tell) for f in families)
+    tasks = [plan_task(f, snapshots, report) for n, f in FAMILIES.items() if n in step.families]
+    return tuple(tune(task, asked.budget, asked.tell) for task in tasks)
 
 
 def foretell(seen: History, target: Target, serve: datetime, norms: Norms) -> BaseRate:

@@ -11,13 +11,14 @@ from contract.manifest import BaseRate
 from contract.models import Numbers, logistic
 from contract.segments import SEGMENTS, find_segments
 from training.evaluation import Estimate, evaluate
-from training.families import BASELINES, BLEND, FAMILIES, RULES, Family, Settings
+from training.families import BASELINES, BLEND, FAMILIES, RULES, Family
 from training.folds import Stages
 from training.ladder import Step, find_rung
 from training.recipe import Fitted, blend, calibrate, fit_pairs
 from training.segments import Segment, evaluate_segments
 from training.selection import choose_family, choose_rules, find_weights
 from training.snapshots import Snapshots
+from training.tuning import Settings
 
 KNOWN: Mapping[str, Family] = {**FAMILIES, **RULES, **BASELINES}
 

@@ -12,10 +12,11 @@ from contract.manifest import BaseRate, Calibration
 from contract.models import Model, Numbers, log_odds, logistic
 from features.history import THREADS
 from training.calibration import fit_level, fit_slope
-from training.families import Family, Settings
+from training.families import Family
 from training.folds import Stages
 from training.ranks import place
 from training.snapshots import Snapshots
+from training.tuning import Settings
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Where, among kinds of customers, a model is worth having, and where a plain rule does better."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.models import Numbers
+from contract.models import Columns, Numbers
+from contract.segments import SEGMENTS, find_segments
 from training.estimates import Estimate
 from training.evaluation import compare, evaluate, find_losses
 from training.grades import grade_probabilities
@@ -45,6 +46,14 @@ def evaluate_segments(
         for name in np.unique(segment)
         if (within := segment == name).any()
     }
+
+
+def split_segments(columns: Columns) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each kind of customers that there is, with which rows are of it."""
+    kinds = find_segments(columns)
+    for number, name in enumerate(SEGMENTS):
+        if (kinds == number).any():
+            yield name, kinds == number
 
 
 def _cut(baselines: Mapping[str, Numbers], within: NDArray[np.bool_]) -> dict[str, Numbers]:

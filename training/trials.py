@@ -18,6 +18,6 @@ def log_trials(tuned: Sequence[Tuned]) -> None:
                 facts = {"family": family.family, "state": trial.state.lower(), "used": str(used)}
                 mlflow.set_tags(facts)
                 for fold, loss in enumerate(trial.losses):
-                    mlflow.log_metric("fold_log_loss", loss, step=fold)
+                    mlflow.log_metric(f"fold_{family.loss}", loss, step=fold)
                 if trial.losses:
-                    mlflow.log_metric("log_loss", float(np.mean(trial.losses)))
+                    mlflow.log_metric(family.loss, float(np.mean(trial.losses)))

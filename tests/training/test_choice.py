@@ -252,3 +252,17 @@ def test_a_challenger_that_shows_most_customers_something_else_has_to_be_better(
     assert check_stability(told, same).passed
     assert not check_stability(told, other).passed
     assert "50% of customers" in check_stability(told, other).found
+
+
+def test_lists_are_judged_by_kinds_of_customers(learned):
+    segments = learned.report["segments"]
+    assert set(segments) <= {"one_order", "few_orders", "many_orders"}  # who lapsed are not asked
+    inside = sum(s["customers"] for s in segments.values())
+    assert inside == learned.report["judged"]["customers"]
+    for found in segments.values():
+        assert found["best_baseline"] in LISTS
+        assert found["rule_wins"] == (found["gain"]["high"] < 0)
+        assert found["grade"] in "ABC"
+    means = [s["ndcg_at_5"]["value"] for s in segments.values()]
+    whole = learned.report["families"][learned.report["best"]]["ndcg_at_5"]["value"]
+    assert min(means) <= whole <= max(means)

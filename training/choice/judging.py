@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from training.ladder import Step
 from training.rankings import compare_rankings, evaluate_scope
 from training.selection import SURELY
 from training.toplists import list_baselines
+from training.tuning import Settings
 
 SCOPE = "all"  # of the candidates: what the offer does not show is neither shown nor counted
 
@@ -31,10 +32,14 @@ Pair = tuple[Model, Model]  # fitted before the calibration snapshot, and on eve
 
 @dataclass(frozen=True)
 class Seen:
-    """What a recipe learns from: pairs by moment, and whole choices where they are needed."""
+    """What a recipe learns from: pairs by moment, and whole choices where they are needed.
+
+    `settings` are those of families that were tuned.
+    """
 
     thinned: Mapping[datetime, Pairs]
     whole: Mapping[datetime, Choices]
+    settings: Mapping[str, Settings] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Return a sha256 of all pairs learned from, the same whenever the same data is read."""
@@ -118,7 +123,8 @@ def fit_pairs(names: Iterable[str], seen: Seen, stages: Stages) -> dict[str, Pai
     parts = [join([seen.thinned[m] for m in some]) for some in (stages.train, stages.closed)]
     made: dict[str, Pair] = {}
     for name in dict.fromkeys(members):
-        early, late = (FAMILIES[name].fit(part) for part in parts)
+        settings = seen.settings.get(name, FAMILIES[name].usual[0])
+        early, late = (FAMILIES[name].fit(part, settings) for part in parts)
         made[name] = early, late
     if BLEND in names:
         even = (1 / len(MEMBERS),) * len(MEMBERS)

@@ -1,6 +1,7 @@
 """Learn a choice: shelves and pairs at each moment, one model for all pairs, the bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -23,13 +24,15 @@ from training.choice.choices import (
     take_choices,
     thin,
 )
+from training.choice.families import BLEND, FAMILIES, MEMBERS
 from training.choice.gate import hold_gate
 from training.choice.judging import Judged, Seen, judge, refit
 from training.choice.levels import Fitted, foretell_share
 from training.choice.pictures import draw_choice
 from training.choice.report import write_report
 from training.choice.rivals import check_future, find_rival
-from training.folds import Stages, all_moments
+from training.choice.tasks import tune_families
+from training.folds import Stages, all_moments, split_folds
 from training.learned import Asked, Learned, plan_stages
 from training.targets import Target
 
@@ -43,7 +46,10 @@ def learn_choice(seen: History, target: Target, as_of: datetime, asked: Asked) -
     norms = find_norms(seen, moments, asked.words_as_of or report.serve)
     source = take_source(seen, target, as_of)
     asked.tell(f"{target.name}: pairs at {len(moments)} moments")
-    pairs = take_seen(source, target, norms, (report, serve))
+    folds = split_folds(report, target.over_days) if asked.budget.trials else []
+    pairs = take_seen(source, target, norms, (report, serve), [moment for _, moment in folds])
+    tuned = tune_families(pairs, (report, target.over_days), asked)
+    pairs = replace(pairs, settings={t.family: t.settings for t in tuned})
     asked.tell(f"{target.name}: judging families beside plain lists")
     stock, early_at, late_at = source[1], pairs.whole[report.serve], pairs.whole[serve.serve]
     told = target.over_days, list_periods(stock, early_at)
@@ -66,16 +72,31 @@ def learn_choice(seen: History, target: Target, as_of: datetime, asked: Asked) -
         as_of=as_of,
         bundle=bundle,
         early=early,
-        report={**written, "gate": verdict.as_json(), "tuning": [], "dataset_sha256": digest},
+        report={
+            **written,
+            "gate": verdict.as_json(),
+            "tuning": [t.as_json() for t in tuned],
+            "dataset_sha256": digest,
+        },
         verdict=verdict,
         judged=rows,
         columns=columns,
         digest=digest,
         stages=(report, serve),
         draw=lambda folder: draw_choice(judged, folder),
-        params={"rung": judged.step.rung, **late_at.shelf.offer.model_dump(mode="json")},
+        params=list_params(judged, pairs),
+        tuned=tuned,
         entries=describe_pairs(),
     )
+
+
+def list_params(judged: Judged, seen: Seen) -> dict[str, object]:
+    """Return the offer, and the settings of the families served, for what is recorded."""
+    members = MEMBERS if judged.best == BLEND else (judged.best,)
+    used = {name: seen.settings.get(name, FAMILIES[name].usual[0]) for name in members}
+    settings = {f"{n}.{key}": told for n, own in used.items() for key, told in own.items()}
+    offer = judged.choices.shelf.offer.model_dump(mode="json")
+    return {"rung": judged.step.rung, **offer, **settings}
 
 
 def take_source(seen: History, target: Target, as_of: datetime) -> Source:
@@ -88,10 +109,17 @@ def take_source(seen: History, target: Target, as_of: datetime) -> Source:
 
 
 def take_seen(
-    source: Source, target: Target, norms: Mapping[datetime, Norms], stages: tuple[Stages, Stages]
+    source: Source,
+    target: Target,
+    norms: Mapping[datetime, Norms],
+    stages: tuple[Stages, Stages],
+    more: Iterable[datetime] = (),
 ) -> Seen:
-    """Return the pairs of every moment, and whole choices where something is judged or served."""
-    needed = {m for s in stages for m in (s.calibrate, s.serve)}
+    """Return the pairs of every moment, and whole choices where something is judged or served.
+
+    So they are at `more` moments.
+    """
+    needed = {m for s in stages for m in (s.calibrate, s.serve)} | set(more)
     thinned, whole = {}, {}
     for moment in all_moments(stages):
         choices = take_choices(source, target, norms[moment])

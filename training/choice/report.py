@@ -8,13 +8,20 @@ from contract.bundle import Bundle
 from contract.choice import Shelf
 from contract.manifest import Manifest
 from training.choice.families import USUAL_LIST
-from training.choice.judging import Judged
+from training.choice.judging import SCOPE, Judged
 from training.choice.measures import as_purchases, compare_pairs
 from training.estimates import as_numbers
 from training.folds import Stages
 from training.grades import grade_ranking
 from training.learned import tell_stages
-from training.rankings import SCOPES, evaluate_ranking
+from training.rankings import (
+    SCOPES,
+    Purchases,
+    compare_rankings,
+    evaluate_ranking,
+    evaluate_scope,
+)
+from training.segments import split_segments
 from training.targets import Target
 
 Report = dict[str, Any]
@@ -55,7 +62,7 @@ def write_report(target: Target, refitted: tuple[Bundle, Stages], judged: Judged
         "plain_list_wins": [name for name, gain in gains.items() if gain.value < 0],
         "scopes": judge_scopes(judged),
         "grade": asdict(grade_ranking(gains)),
-        "segments": {},
+        "segments": judge_segments(judged),
         "registered": {
             **tell_stages(stages),
             "family": best,
@@ -78,6 +85,33 @@ def judge_scopes(judged: Judged) -> dict[str, Any]:
     lists = {judged.best: judged.choices.spread(judged.told[judged.best]), **judged.lists}
     found = {name: evaluate_ranking(told, purchases) for name, told in lists.items()}
     return {s: {name: as_numbers(f[s]) for name, f in found.items()} for s in SCOPES}
+
+
+def judge_segments(judged: Judged) -> dict[str, Any]:
+    """Return, by kind of customers, how good their lists are beside the best plain list there.
+
+    That one is picked on the customers it is compared on, which favours it. Where nobody of a kind
+    bought, or there is no such customer, the kind is left out.
+    """
+    purchases, ours = as_purchases(judged.choices), judged.choices.spread(judged.told[judged.best])
+    found = {}
+    for name, inside in split_segments(judged.choices.customers):
+        own = Purchases(purchases.bought[inside], purchases.repeat[inside])
+        if not own.bought.any():
+            continue
+        gains = {n: compare_rankings(own, ours[inside], told[inside], SCOPE)
+                 for n, told in judged.lists.items()}  # fmt: skip
+        best = min(gains, key=lambda n: gains[n].value)
+        metrics = evaluate_scope(ours[inside], own, SCOPE)
+        kept = {n: metrics[n] for n in ("recall_at_5", "ndcg_at_5")}
+        found[name] = {
+            "customers": int(inside.sum()),
+            **as_numbers({**kept, "gain": gains[best]}),
+            "best_baseline": best,
+            "grade": grade_ranking(gains).letter,
+            "rule_wins": gains[best].high < 0,
+        }
+    return found
 
 
 def tell_shelf(shelf: Shelf, manifest: Manifest) -> str:

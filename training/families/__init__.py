@@ -17,8 +17,8 @@ from training.families.linear import (
 from training.families.plain import fit_cells, fit_repeating_model
 from training.families.scikit import HISTOGRAM, fit_histogram, search_histogram
 from training.snapshots import Snapshots
+from training.tuning import Settings
 
-Settings = Mapping[str, Any]
 Fit = Callable[[Snapshots, Settings], Model]
 
 

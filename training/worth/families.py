@@ -1,7 +1,7 @@
 """How the three parts of a worth are learned: trees, the probability models alone, or a table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from contract.worth import PARTS, Start
 from features.timeline import AS_OF
 from training.families.plain import CELL_INPUTS, ORDER_EDGES, WORTH
 from training.folds import Stages
+from training.tuning import Settings
 from training.worth.levels import LEAST
 from training.worth.snapshots import Worths
-from training.worth.trees import fit_trees
+from training.worth.trees import USUAL, fit_trees
 
 Models = Mapping[str, Model]
 
@@ -25,15 +26,16 @@ class Family:
 
     meaning: str
     start: Start
-    fit: Callable[[Worths, Start], Models]
+    fit: Callable[[Worths, Start, Settings], Models]
+    usual: Settings = field(default_factory=dict)
 
 
-def fit_nothing(worths: Worths, start: Start) -> Models:
+def fit_nothing(worths: Worths, start: Start, settings: Settings) -> Models:
     """Return parts that say just what they start from; levels are set elsewhere."""
     return dict.fromkeys(PARTS, Logistic((), (), 0.0, 1.0))
 
 
-def fit_tables(worths: Worths, start: Start) -> Models:
+def fit_tables(worths: Worths, start: Start, settings: Settings) -> Models:
     """Return each part in nine cells of silence and orders, drawn towards the mean of all.
 
     With n customers a cell says its own mean by n / (n + WORTH), else that of all.
@@ -85,6 +87,7 @@ FAMILIES: Mapping[str, Family] = {
         "Shallow trees for each part, from what the probability models expect on.",
         "probability",
         fit_trees,
+        USUAL[0],
     ),
     "probability": Family(
         "BG/NBD's orders times Gamma-Gamma's value of one.", "probability", fit_nothing

@@ -13,10 +13,10 @@ from features.timeline import CUSTOMER
 from training.gate import MOST_FLIPS, SHUFFLE_SEED, SIGMAS, Check, Rival, Verdict, tell
 from training.ginis import Curves
 from training.grades import LOOSE_BIAS
-from training.worth.families import FAMILIES
 from training.worth.judging import Judged
 from training.worth.recipe import place_all
 from training.worth.snapshots import Worths
+from training.worth.trees import fit_trees
 from training.worths import compare_worths, evaluate_worths
 
 TOO_GOOD = 0.98  # normalised Gini of the model, or of one feature: more than behaviour tells
@@ -116,7 +116,7 @@ def check_shuffled(worths: Worths, judged: Judged) -> Check:
     """
     dealt = worths.deal(SHUFFLE_SEED)
     last = dealt.at([judged.stages.serve])
-    models = FAMILIES["parts"].fit(dealt.at(judged.stages.train), "flat")
+    models = fit_trees(dealt.at(judged.stages.train), "flat")
     begun = last.begin("flat", last.horizon)
     told = tell_parts(place_all(models, last), last.columns, (begun, Trust())).predicted
     rng = np.random.default_rng(SHUFFLE_SEED)

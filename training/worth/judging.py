@@ -10,7 +10,8 @@ from training.estimates import Estimate
 from training.folds import Stages
 from training.ladder import LADDER, Step
 from training.selection import CLEARLY
-from training.worth.families import find_start
+from training.tuning import Settings
+from training.worth.families import FAMILIES, find_start
 from training.worth.levels import Course
 from training.worth.recipe import Fitted, Pair, calibrate, fit_pair, fit_trust, tell_early
 from training.worth.snapshots import Worths
@@ -25,10 +26,11 @@ Residue = tuple[Numbers, Numbers]  # what came of customers, and what had been f
 
 @dataclass(frozen=True)
 class Plan:
-    """On which rung a shop stands, and which of its families answers."""
+    """On which rung a shop stands, which of its families answers, and the settings of each."""
 
     step: Step
     best: str
+    settings: Mapping[str, Settings]
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,22 @@ class Judged:
         return self.told[self.best]
 
 
-def judge(spans: tuple[Worths, Worths], served: tuple[Stages, Course], over: Worths) -> Judged:
+def judge(
+    spans: tuple[Worths, Worths],
+    served: tuple[Stages, Course],
+    over: Worths,
+    tuned: Mapping[str, Settings] | None = None,
+) -> Judged:
     """Return every family of the rung and every baseline, judged where none of them saw outcomes.
 
     `over` are the customers with what came of them over the days that are judged: those of the span
-    or those of the horizon.
+    or those of the horizon. `tuned` are the settings of families that were tuned.
     """
     near, stages = spans[0], served[0]
     step = find_rung(near, stages)
     names = dict.fromkeys([*list_families(step, near), *BASELINES[1:]])
-    pairs = {name: fit_pair(name, near, stages) for name in names}
+    settings = {name: FAMILIES[name].usual for name in names} | dict(tuned or {})
+    pairs = {name: fit_pair((name, settings[name]), near, stages) for name in names}
     last = near.at([stages.calibrate])
     best = choose(list_families(step, near), pairs, last)
     fitted = {name: calibrate(pair, spans, served) for name, pair in pairs.items()}
@@ -78,7 +86,7 @@ def judge(spans: tuple[Worths, Worths], served: tuple[Stages, Course], over: Wor
     compared = [n for n in BASELINES if n != best] if came.sum() > 0 else []
     return Judged(
         stages=stages,
-        plan=Plan(step, best),
+        plan=Plan(step, best, settings),
         snapshot=snapshot,
         fitted=fitted,
         told=told,
@@ -94,7 +102,8 @@ def _tell_early(pair: Pair, last: Worths) -> Numbers:
 
 def refit(plan: Plan, spans: tuple[Worths, Worths], served: tuple[Stages, Course]) -> Fitted:
     """Return what the plan serves, fitted for another serving moment."""
-    return calibrate(fit_pair(plan.best, spans[0], served[0]), spans, served)
+    pair = fit_pair((plan.best, plan.settings[plan.best]), spans[0], served[0])
+    return calibrate(pair, spans, served)
 
 
 def find_rung(worths: Worths, stages: Stages) -> Step:

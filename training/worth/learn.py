@@ -13,6 +13,7 @@ from training.figures import draw_deciles
 from training.folds import Stages, all_moments
 from training.learned import Asked, Learned, plan_stages
 from training.targets import Target
+from training.tuning import Settings
 from training.worth.bundle import make_bundle
 from training.worth.gate import find_rival, hold_gate
 from training.worth.judging import Judged, Residue, judge, refit
@@ -23,7 +24,7 @@ from training.worth.recipe import Fitted
 from training.worth.report import write_report
 from training.worth.snapshots import ORDERS, SPENT, Worths, take_worths
 from training.worth.spans import Judging, find_span, plan_judging
-from training.worth.trees import tell_settings
+from training.worth.tasks import tune_parts
 from training.worths import list_deciles
 
 
@@ -67,8 +68,10 @@ def learn_worth(seen: History, target: Target, as_of: datetime, asked: Asked) ->
         stages.serve: observe_course(seen, target, norms[stages.serve], [span, target.over_days])
         for stages, span in plans.served
     }
-    judged = judge(both, (plans.report, courses[plans.report.serve]), both[0])
-    year = judge_year(taken, plans, courses)
+    tuned = tune_parts(both[0], plans.report, asked)
+    settings = {t.family: t.settings for t in tuned}
+    judged = judge(both, (plans.report, courses[plans.report.serve]), both[0], settings)
+    year = judge_year(taken, (plans, settings), courses)
     asked.tell(f"{target.name}: refitting {judged.best} on {len(plans.serve.closed)} moments")
     fitted = refit(judged.plan, both, (plans.serve, courses[as_of]))
     before, others = (
@@ -99,7 +102,7 @@ def learn_worth(seen: History, target: Target, as_of: datetime, asked: Asked) ->
         report={
             **write_report(target, (bundle, plans.serve), ranged),
             "gate": verdict.as_json(),
-            "tuning": [],
+            "tuning": [t.as_json() for t in tuned],
             "dataset_sha256": digest,
         },
         verdict=verdict,
@@ -108,7 +111,8 @@ def learn_worth(seen: History, target: Target, as_of: datetime, asked: Asked) ->
         digest=digest,
         stages=(plans.report, plans.serve),
         draw=lambda folder: draw(judged, folder),
-        params={"rung": judged.plan.step.rung, "span_days": plans.span, **tell_settings()},
+        params=list_params(judged, plans.span),
+        tuned=tuned,
     )
 
 
@@ -122,13 +126,17 @@ def plan(seen: History, target: Target, as_of: datetime) -> Plans:
 
 
 def judge_year(
-    taken: Mapping[int, Worths], plans: Plans, courses: Mapping[datetime, Course]
+    taken: Mapping[int, Worths],
+    planned: tuple[Plans, Mapping[str, Settings]],
+    courses: Mapping[datetime, Course],
 ) -> Judged | None:
     """Return the recipe judged over the whole horizon, or None where the history is too short."""
+    plans, settings = planned
     if plans.year is None:
         return None
     near, far = taken[plans.year.span], taken[max(taken)]
-    return judge((near, far), (plans.year.stages, courses[plans.year.stages.serve]), far)
+    stages = plans.year.stages
+    return judge((near, far), (stages, courses[stages.serve]), far, settings)
 
 
 def complete(fitted: Fitted, served: tuple[Worths, Stages], seen: tuple[Residue, Others]) -> Fitted:
@@ -145,6 +153,13 @@ def complete(fitted: Fitted, served: tuple[Worths, Stages], seen: tuple[Residue,
 def find_residue(judged: Judged) -> Residue:
     """Return the judged customers' worths as they came, and as they were foretold."""
     return judged.snapshot.outcome, judged.served
+
+
+def list_params(judged: Judged, span: int) -> Mapping[str, object]:
+    """Return the settings that were used, by name, for what is recorded."""
+    settings = judged.plan.settings[judged.best]
+    own = {f"{judged.best}.{name}": told for name, told in settings.items()}
+    return {"rung": judged.plan.step.rung, "span_days": span, **own}
 
 
 def draw(judged: Judged, folder: Path) -> None:

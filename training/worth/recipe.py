@@ -19,6 +19,7 @@ from contract.worth import (
 )
 from training.folds import Stages
 from training.ranks import place
+from training.tuning import Settings
 from training.worth.families import FAMILIES, Models, find_start, keep_started
 from training.worth.levels import Course, fit_levels, foretell_totals
 from training.worth.snapshots import Worths
@@ -51,13 +52,14 @@ class Fitted:
         return tell_worth((self.worth, self.norms, worths.horizon), self.models, worths.columns)
 
 
-def fit_pair(name: str, worths: Worths, stages: Stages) -> Pair:
-    """Return the family fitted for the stages."""
+def fit_pair(asked: tuple[str, Settings], worths: Worths, stages: Stages) -> Pair:
+    """Return the family fitted for the stages, by these settings."""
+    name, settings = asked
     family = FAMILIES[name]
     start = "flat" if family.start == "flat" else find_start(worths, stages)
     taken = (worths.at(moments) for moments in (stages.train, stages.closed))
     parts = (keep_started(part, start) for part in taken)
-    early, late = (family.fit(part, start) for part in parts)
+    early, late = (family.fit(part, start, settings) for part in parts)
     return Pair(early, late, start)
 
 

@@ -4,17 +4,22 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from contract.bundle import Bundle
 from contract.worth import Spread
 from training.estimates import as_numbers
 from training.folds import Stages
 from training.grades import grade_worths
 from training.learned import tell_stages
+from training.segments import split_segments
 from training.targets import Target
 from training.worth.judging import BASELINES, Judged, list_families
-from training.worths import Decile, cover_range, list_deciles
+from training.worths import Decile, compare_worths, cover_range, evaluate_worths, list_deciles
 
 Report = dict[str, Any]
+
+FEWEST = 10  # customers of a kind who came to something, below whom there is no order to judge
 
 
 def write_report(
@@ -65,8 +70,36 @@ def _tell_judged(found: Judged, spread: Spread) -> Report:
         "gini_gain": as_numbers(found.gains),
         "deciles": [_tell_decile(d) for d in list_deciles(came, served)],
         "range": as_numbers(cover_range(came, *spread.find(served))),
+        "segments": judge_segments(found),
         "trust": found.fitted[found.best].worth.trust.model_dump(),
     }
+
+
+def judge_segments(judged: Judged) -> dict[str, Any]:
+    """Return, by kind of customers, how well worths are told beside the best baseline there.
+
+    That one is picked on the customers it is compared on, which favours it. Kinds of which hardly
+    anybody came to something are left out.
+    """
+    came, ours = judged.snapshot.outcome, judged.served
+    found = {}
+    for name, inside in split_segments(judged.snapshot.columns):
+        if np.count_nonzero(came[inside] > 0) < FEWEST:
+            continue
+        gains = {n: compare_worths(came[inside], ours[inside], judged.told[n][inside])
+                 for n in judged.gains}  # fmt: skip
+        best = min(gains, key=lambda n: gains[n].value)
+        metrics = evaluate_worths(came[inside], ours[inside])
+        shown = ("mean_predicted", "mean_observed", "normalised_gini")
+        kept = {n: metrics[n] for n in shown if n in metrics}
+        found[name] = {
+            "customers": int(inside.sum()),
+            **as_numbers({**kept, "gain": gains[best]}),
+            "best_baseline": best,
+            "grade": grade_worths(metrics, gains).letter,
+            "rule_wins": gains[best].high < 0,
+        }
+    return found
 
 
 def _tell_decile(decile: Decile) -> Report:

@@ -12,21 +12,17 @@ from contract.trees import Boosted, Floats
 from contract.worth import PARTS, Start
 from features.sums import Mask
 from training.families.boosting import find_telling
+from training.tuning import Settings
 from training.worth.levels import observe_levels
 from training.worth.snapshots import Worths
 
-SETTINGS: Mapping[str, Any] = {
-    "max_depth": 3,
-    "eta": 0.06,
-    "min_child_weight": 100.0,
-    "colsample_bynode": 0.15,
-    "reg_lambda": 300.0,
-    "tree_method": "hist",
-    "max_bin": 129,
-    "nthread": 1,
-    "seed": 7,
-}
-STEPS = 100
+FIXED: Settings = {"tree_method": "hist", "max_bin": 129, "nthread": 1, "seed": 7}
+USUAL: tuple[Settings, ...] = (
+    {"steps": 100, "max_depth": 3, "eta": 0.06, "min_child_weight": 100.0,
+     "colsample_bynode": 0.15, "reg_lambda": 300.0},
+    {"steps": 60, "max_depth": 2, "eta": 0.06, "min_child_weight": 100.0,
+     "colsample_bynode": 0.15, "reg_lambda": 300.0},
+)  # fmt: skip
 FEWEST = 20  # rows, below which a part has nothing to learn from
 HIGHEST = 0.995  # share of orders' values; dearer ones are taken for one of that
 OBJECTIVES = {"chance": "binary:logistic", "orders": "count:poisson", "value": "reg:gamma"}
@@ -41,16 +37,23 @@ class Lesson:
     start: Numbers
 
 
-def tell_settings() -> Mapping[str, Any]:
-    """Return the settings by name, for what is recorded."""
-    return {f"parts.{name}": value for name, value in {"steps": STEPS, **SETTINGS}.items()}
+def search_trees(trial: Any) -> Settings:
+    """Return settings, those of every part alike, that the trial suggests."""
+    return {
+        "steps": trial.suggest_int("steps", 30, 300, log=True),
+        "max_depth": trial.suggest_int("max_depth", 2, 5),
+        "eta": trial.suggest_float("eta", 0.02, 0.15, log=True),
+        "min_child_weight": trial.suggest_float("min_child_weight", 20.0, 500.0, log=True),
+        "colsample_bynode": trial.suggest_float("colsample_bynode", 0.05, 0.6, log=True),
+        "reg_lambda": trial.suggest_float("reg_lambda", 10.0, 1000.0, log=True),
+    }
 
 
-def fit_trees(worths: Worths, start: Start) -> Mapping[str, Model]:
+def fit_trees(worths: Worths, start: Start, settings: Settings = USUAL[0]) -> Mapping[str, Model]:
     """Return trees for each part over the ranks of every feature."""
     lessons = prepare(worths, start)
-    names = tuple(worths.columns)
-    return {part: _fit(part, lessons[part], (worths.ranks, names)) for part in PARTS}
+    known = worths.ranks, tuple(worths.columns)
+    return {part: _fit((part, settings), lessons[part], known) for part in PARTS}
 
 
 def prepare(worths: Worths, start: Start) -> Mapping[str, Lesson]:
@@ -81,9 +84,12 @@ def _level(worths: Worths, lesson: Lesson) -> Lesson:
     return Lesson(lesson.held, lesson.came, start)
 
 
-def _fit(part: str, lesson: Lesson, known: tuple[Floats, tuple[str, ...]]) -> Model:
+def _fit(
+    asked: tuple[str, Settings], lesson: Lesson, known: tuple[Floats, tuple[str, ...]]
+) -> Model:
     import xgboost
 
+    part, settings = asked
     ranks, names = known
     rows = ranks[lesson.held]
     if len(rows) < FEWEST:
@@ -95,5 +101,6 @@ def _fit(part: str, lesson: Lesson, known: tuple[Floats, tuple[str, ...]]) -> Mo
         base_margin=lesson.start[lesson.held],
         missing=np.nan,
     )
-    booster = xgboost.train({**SETTINGS, "objective": OBJECTIVES[part]}, data, STEPS)
+    told = {**FIXED, **settings, "objective": OBJECTIVES[part]}
+    booster = xgboost.train(told, data, told.pop("steps"))
     return Boosted(booster, tuple(n for n, t in zip(names, telling, strict=True) if t))

@@ -242,3 +242,17 @@ def test_it_is_trained_registered_promoted_and_serves(history, new_home, tmp_pat
     for name, column in (("predicted", "predicted_lifetime_value"),
                          ("historic", "lifetime_value_historic")):  # fmt: skip
         assert predicted[name].round(2).to_numpy() == pytest.approx(rows[column].to_numpy())
+
+
+def test_worths_are_judged_by_kinds_of_customers(learned):
+    segments = learned.report["segments"]
+    assert sum(s["customers"] for s in segments.values()) <= learned.report["judged"]["customers"]
+    for found in segments.values():
+        assert found["best_baseline"] in ("status_quo", "probability", "prior")
+        assert found["rule_wins"] == (found["gain"]["high"] < 0)
+        assert found["grade"] in "ABC"
+    inside = {name: s["customers"] * s["mean_observed"]["value"] for name, s in segments.items()}
+    whole = learned.report["families"][learned.report["best"]]["mean_observed"]["value"]
+    assert sum(inside.values()) == pytest.approx(
+        whole * learned.report["judged"]["customers"], rel=0.02
+    )

@@ -208,7 +208,7 @@ def make_worths(count=90):
 def test_a_table_says_each_cells_mean_drawn_towards_that_of_all():
     """Of all, 30.5 in 91 order. Of the first cell's 30 all do, and 20 more as of all."""
     worths = make_worths()
-    models = FAMILIES["rfm_rule"].fit(worths, "flat")
+    models = FAMILIES["rfm_rule"].fit(worths, "flat", {})
     beyond = models["chance"].margin(worths.columns, 0.0)
     usual = 30.5 / 91
     share = (30 + 20 * usual) / 50
