@@ -130,6 +130,8 @@ class History:
 
     def run(self, job: Callable[["History"], Any]) -> list[Any]:
         """Return what the job says of each block of customers, in their order."""
+        if len(self) <= FEWEST:
+            return [job(self)]
         rounds = -(-len(self) // (THREADS * BLOCK))
         even = -(-len(self) // (THREADS * rounds or 1))  # so that no thread waits for the last
         with ThreadPoolExecutor(THREADS) as pool:
