@@ -81,8 +81,12 @@ class Bundle:
 
     def percentile(self, probability: Numbers) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return how many percent of the customers scored at registration lie below each value."""
-        below = np.searchsorted(np.array(self.manifest.percentiles), probability, side="right")
-        return np.clip(below - 1, 0, 100)
+        below = np.searchsorted(self._percentiles, probability, side="right")
+        return np.minimum(np.maximum(below - 1, 0), 100)
+
+    @cached_property
+    def _percentiles(self) -> Numbers:
+        return np.array(self.manifest.percentiles)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:

@@ -4,6 +4,7 @@ import types
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import pyarrow as pa
@@ -31,7 +32,8 @@ _ARROW = {
 }
 
 
-def flat_schema(own: Iterable[str] = ()) -> pa.Schema:
+@cache
+def flat_schema(own: tuple[str, ...] = ()) -> pa.Schema:
     """Return the columns of a batch: every field of an answer, targets flattened to prefixes.
 
     Those of the shop's own targets come last.

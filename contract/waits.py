@@ -30,7 +30,8 @@ class Waits(BaseModel):
         told = np.empty(len(kept))
         for number, clock in enumerate(self.clock):
             own = group == number
-            told[own] = self._read(np.array(clock), wanted[own])
+            if own.any():
+                told[own] = self._read(np.array(clock), wanted[own])
         return np.minimum(told, FAR_DAYS)
 
     def _read(self, clock: Numbers, wanted: Numbers) -> Numbers:

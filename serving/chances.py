@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ class Known:
     columns: Columns
     as_of: datetime
 
+    @cached_property
+    def stages(self) -> np.ndarray[Any, Any]:
+        """The stage of each customer."""
+        return find_stages(self.columns["days_since_order"])
+
 
 Tell = Callable[[Bundle, Known], Flat]
 
@@ -38,7 +44,7 @@ def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
 def tell_chance(bundle: Bundle, known: Known) -> Flat:
     """Return the flat columns of a target of kind chance, a row per customer."""
     columns, manifest = known.columns, bundle.manifest
-    stages = find_stages(columns["days_since_order"])
+    stages = known.stages
     eligible = manifest.eligible.holds(columns)
     prior = np.where(stages == "prospect", manifest.priors.prospect, manifest.priors.lapsed)
     probability = np.where(eligible, bundle.probability(columns), prior)
@@ -46,7 +52,7 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     own = {
         "probability": probability,
         "percentile": percentile,
-        "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
+        "band": np.where(percentile >= HIGH, "high", np.where(percentile >= MEDIUM, "medium", "low")),
         "horizon_days": np.full(len(stages), manifest.horizon_days),
         "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
         "rung": np.where(eligible, manifest.rung, "prior"),
@@ -54,9 +60,16 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     if manifest.waits:
         own |= _tell_dates(manifest.waits, probability, known.as_of)
     # Who has left gets a stage and no score, where the target speaks of leaving.
-    silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
-    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(n, n): np.ma.array(v, mask=silent) for n, v in flat.items()}
+    silent = ~eligible if manifest.eligible.others == "stage" else None
+    if silent is not None and silent.any():
+        own = {name: np.ma.array(values, mask=silent) for name, values in own.items()}
+    return name_columns(bundle.target, own)
+
+
+def name_columns(target: str, own: Flat) -> Flat:
+    """Return what is told of a target under the names of flat columns."""
+    flat = {f"{target}_{name}": values for name, values in own.items()}
+    return {FLAT_NAMES.get(name, name): values for name, values in flat.items()}
 
 
 def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:

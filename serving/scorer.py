@@ -19,7 +19,7 @@ from contract.norms import Norms
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
-from serving.chances import Flat, Known, Tell, find_stages, tell_chance
+from serving.chances import Flat, Known, Tell, tell_chance
 from serving.choices import tell_choice
 from serving.worths import tell_worth
 
@@ -65,6 +65,22 @@ class Scorer:
 
     def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
+        flat = self.tell(history, as_of, targets)
+        absent = pa.nulls(len(flat["as_of"]))
+        schema = flat_schema(list_own(self.bundles))
+        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
+        return pa.table(fields, schema=schema)
+
+    def list_rows(
+        self, history: History, as_of: datetime, targets: Iterable[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return the rows of `score` as Python has them, but for what was not asked for."""
+        flat = self.tell(history, as_of, targets)
+        columns = [column if isinstance(column, list) else column.tolist() for column in flat.values()]
+        return [dict(zip(flat, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def tell(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> Flat:
+        """Return the columns of `score`, but for what was not asked for."""
         as_of = as_utc(as_of)
         names = tuple(targets or self.bundles)
         chosen = [self.bundles[name] for name in names]
@@ -77,18 +93,14 @@ class Scorer:
                 known = Known(history, rows.columns, as_of)
                 for bundle in asked:
                     flat |= TELL[bundle.manifest.kind](bundle, known)
-        silence = rows.columns[SILENCE]
         flat |= {
-            "customer_id": rows.ids,
+            "customer_id": rows.ids.to_pylist(),
             "as_of": [as_of] * len(rows),
-            "stage": find_stages(silence),
-            "warnings": _warn(silence),
+            "stage": known.stages,
+            "warnings": _warn(rows.columns[SILENCE]),
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
         }
-        absent = pa.nulls(len(rows))
-        schema = flat_schema(list_own(self.bundles))
-        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
-        return pa.table(fields, schema=schema)
+        return flat
 
 
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:

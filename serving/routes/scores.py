@@ -92,7 +92,7 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
         "models": [_name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
-    for row in scorer.score(history, as_of, targets).to_pylist():
+    for row in scorer.list_rows(history, as_of, targets):
         key = row["customer_id"]
         results[key] = tell(key, whole[key], row | beside)
     failed = len(records) - len(whole)
