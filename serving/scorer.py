@@ -13,7 +13,7 @@ from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.flat import flat_schema, list_own
 from contract.manifest import Kind
-from contract.models import Numbers
+from contract.models import Numbers, list_once
 from contract.moments import as_utc
 from contract.norms import Norms
 from features.compute import compute
@@ -22,6 +22,8 @@ from features.history import History
 from serving.chances import Flat, Known, Tell, tell_chance
 from serving.choices import tell_choice
 from serving.worths import tell_worth
+
+Plan = tuple[list[Bundle], tuple[str, ...]]
 
 SILENCE = "days_since_order"
 
@@ -63,6 +65,15 @@ class Scorer:
                 own.append(bundle)
         return groups
 
+    def _plan(self, targets: tuple[str, ...]) -> list[Plan]:
+        """Return which bundles answer from one computation of features, and what they read."""
+        asked = [[b for b in own if b.target in targets] for _, own in self.shared]
+        return [(own, list_once([SILENCE, *(n for b in own for n in b.reads)])) for own in asked if own]
+
+    @cached_property
+    def _whole_plan(self) -> list[Plan]:
+        return self._plan(tuple(self.bundles))
+
     def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
         flat = self.tell(history, as_of, targets)
@@ -85,14 +96,13 @@ class Scorer:
         names = tuple(targets or self.bundles)
         chosen = [self.bundles[name] for name in names]
         flat: Flat = {}
-        for norms, bundles in self.shared:
-            asked = [b for b in bundles if b.target in names]
-            if asked:
-                read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
-                rows = compute(history.assume(norms.products), {as_of: norms}, read)
-                known = Known(history, rows.columns, as_of)
-                for bundle in asked:
-                    flat |= TELL[bundle.manifest.kind](bundle, known)
+        every = len(names) == len(self.bundles)
+        for asked, read in self._whole_plan if every else self._plan(names):
+            norms = asked[0].norms
+            rows = compute(history.assume(norms.products), {as_of: norms}, read)
+            known = Known(history, rows.columns, as_of)
+            for bundle in asked:
+                flat |= TELL[bundle.manifest.kind](bundle, known)
         flat |= {
             "customer_id": rows.ids.to_pylist(),
             "as_of": [as_of] * len(rows),
