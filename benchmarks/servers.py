@@ -1,0 +1,177 @@
+"""The servers that benchmarks/serving.py asks: each one worker, on loopback, gone when it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import psutil
+
+from benchmarks.shop_records import Made, post
+
+STARTED_WITHIN_S = 90
+
+ECHO = """
+import sys, uvicorn
+from typing import Any
+from fastapi import Body, FastAPI
+app = FastAPI()
+@app.post("/echo")
+async def echo(said: Any = Body()) -> Any:
+    return said
+uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning")
+"""
+
+BENTO = """
+import bentoml
+@bentoml.service(workers=1)
+class Echo:
+    @bentoml.api
+    def echo(self, customer_id: str) -> dict[str, str]:
+        return {"customer_id": customer_id}
+"""
+
+PATRON = """
+import sys
+from pathlib import Path
+from serving.bento import Address, serve_bundles
+sys.exit(serve_bundles(Path(sys.argv[2]), Path(sys.argv[3]), Address("127.0.0.1", int(sys.argv[1]))))
+"""
+
+MODEL = "models:/patron-churn@champion"
+
+
+class Plan(NamedTuple):
+    """How a server is started, what it is asked first, and how the table calls it."""
+
+    title: str
+    ready: str
+    command: Callable[[int, Made, Path], list[str]]
+
+
+def _serve_mlflow(port: int, made: Made, folder: Path) -> list[str]:
+    words = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-w", "1"]
+    return [sys.executable, "-m", "mlflow", *words, "-h", "127.0.0.1", "-p", str(port)]
+
+
+def _serve_bento(port: int, made: Made, folder: Path) -> list[str]:
+    (folder / "echoing.py").write_text(BENTO, "utf-8")
+    words = ["serve", "echoing:Echo", "--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-m", "bentoml", *words, "--working-dir", str(folder)]
+
+
+SERVERS = {
+    "echo": Plan(
+        "FastAPI echo", "/docs", lambda port, *_: [sys.executable, "-P", "-c", ECHO, str(port)]
+    ),
+    "patron": Plan(
+        "Patron",
+        "/readyz",
+        lambda port, made, folder: [
+            sys.executable, "-P", "-c", PATRON, str(port), str(made.bundles), str(folder)
+        ],  # fmt: skip
+    ),
+    "bentoml": Plan("BentoML's own route as it comes: an echo", "/readyz", _serve_bento),
+    "mlflow": Plan("mlflow models serve: churn from finished features", "/ping", _serve_mlflow),
+}
+
+
+@dataclass
+class Server:
+    """A running server: its process, its port, and what it is asked."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    asked: list[bytes] = field(default_factory=list)
+    stored: list[bytes] = field(default_factory=list)
+    can: frozenset[str] = frozenset()
+    warm: bool = False
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that the server and its workers took so far."""
+        whole = psutil.Process(self.process.pid)
+        times = [p.cpu_times() for p in (whole, *whole.children(recursive=True))]
+        return float(sum(t.user + t.system for t in times))
+
+
+def find_port() -> int:
+    """Return a port that is free."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+@contextmanager
+def serving(names: list[str], made: Made) -> Iterator[dict[str, Server]]:
+    """Run the named servers until the block ends."""
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        yield {name: stack.enter_context(_run(name, made, Path(folder))) for name in names}
+
+
+@contextmanager
+def _run(name: str, made: Made, folder: Path) -> Iterator[Server]:
+    plan, port = SERVERS[name], find_port()
+    own = made.environment | {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
+    own |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            plan.command(port, made, folder), env=own, cwd=folder, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        _wait(f"http://127.0.0.1:{port}{plan.ready}", process, folder / f"{name}.log")
+        yield _describe(Server(process, port), name, made)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait(url: str, process: Any, log: Path) -> None:
+    end = time.monotonic() + STARTED_WITHIN_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise SystemExit(f"{url} did not answer: {log.read_text()[-2000:]}")
+
+
+def _describe(server: Server, name: str, made: Made) -> Server:
+    """Add what the server is asked."""
+    if name == "bentoml":
+        server.asked = [post("/echo", {"customer_id": "C-1"})]
+    elif name == "mlflow":
+        server.asked = [post("/invocations", {"dataframe_split": _tell_features(made)})]
+    elif name == "patron":
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/openapi.json") as said:
+            if "get" in json.load(said)["paths"].get("/v1/scores", {}):
+                server.can = frozenset({"stored"})
+    return server
+
+
+def _tell_features(made: Made) -> dict[str, Any]:
+    """Return one customer's finished features, as MLflow's server takes them."""
+    file = made.home / "features.parquet"
+    if not file.exists():
+        words = ["features", str(made.tables), "--as-of", "2026-11-01", "--out", str(file)]
+        patron = [sys.executable, "-P", "-m", "cli"]
+        subprocess.run([*patron, *words], env=made.environment, check=True, cwd=made.home)
+    inputs = json.loads(next(made.bundles.glob("churn/*/manifest.json")).read_text())["inputs"]
+    row = pl.read_parquet(file).select(inputs).fill_nan(None).head(1)
+    return {"columns": row.columns, "data": [list(row.row(0))]}
