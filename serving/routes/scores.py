@@ -14,14 +14,16 @@ from serving.problems import Problem, RefusalError
 from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
-from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
-from serving.routes.stored import join_all
+from serving.routes.records import Asked, Failed, Record, Scored, tell
 from serving.scorer import Scorer
 from serving.store.opened import Store
+from serving.together import Asking, Together, Told, score_together
 
 ROUTER = APIRouter(tags=["scores"])
 
 AHEAD = timedelta(minutes=5)  # clocks differ
+SMALL = 64 * 1024  # bytes of body, up to which an answer takes a few milliseconds
+TOGETHER = Together()
 
 
 class Question(Asked):
@@ -67,14 +69,15 @@ async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
     require_json(request)
     scorer, store = find_scorer(request), request.app.state.store
-    body = await request.body()
-    # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, (scorer, store), request.scope["request_id"])
+    body, request_id = await request.body(), request.scope["request_id"]
+    if len(body) > SMALL:  # in a thread, so that others need not wait
+        return _write(await asyncio.to_thread(answer, body, scorer, request_id, store))
+    question = read_form(Question, body)
+    asking = _ask(question, scorer, store)
+    return _write(_tell(question, asking, await TOGETHER.score(asking), request_id))
 
 
-def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) -> Response:
-    scorer, store = served
-    scores = answer(body, scorer, request_id, store)
+def _write(scores: Scores) -> Response:
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
@@ -83,29 +86,33 @@ def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) 
 def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
     """Return the answers to what the body asks, by what it tells and what the store has."""
     question = read_form(Question, body)
-    as_of = question.as_of or datetime.now(UTC)
-    targets = _choose(question, as_of, scorer)
-    # Two records may speak of one customer, so the tables know each record by its position.
-    records = {str(i): record for i, record in enumerate(question.records)}
-    joined = join_all(records, store)
-    results: dict[str, Scored | Failed] = {**joined.failed}
-    results |= {k: e for k, r in joined.records.items() if (e := fail(k, r))}
-    whole = {key: record for key, record in joined.records.items() if key not in results}
-    norms = scorer.norms
-    history = tell_records(whole, as_of, norms, joined.listed)
+    asking = _ask(question, scorer, store)
+    return _tell(question, asking, score_together([asking])[0], request_id)
+
+
+def _ask(question: Question, scorer: Scorer, store: Store | None) -> Asking:
+    targets = _choose(question, question.as_of or datetime.now(UTC), scorer)
+    return Asking(scorer, store, question.records, tuple(targets), question.as_of)
+
+
+def _tell(question: Question, asking: Asking, told: Told, request_id: str) -> Scores:
+    scorer = asking.scorer
     beside = {
-        "models": [_name_model(scorer, target) for target in targets],
-        "attributes": norms.attributes,
+        "models": [_name_model(scorer, target) for target in asking.targets],
+        "attributes": scorer.norms.attributes,
     }
-    for row in scorer.list_rows(history, as_of, targets):
-        key = row["customer_id"]
-        results[key] = tell(key, records[key], row | beside, joined.warnings.get(key))
-    failed = len(records) - len(whole)
+    results = [
+        one.model_copy(update={"record_id": record.record_id or str(i)})
+        if isinstance(one, Failed)
+        else tell(str(i), record, one.row | beside, one.warning)
+        for i, (record, one) in enumerate(zip(question.records, told.each, strict=True))
+    ]
+    total, failed = len(results), sum(isinstance(one, Failed) for one in told.each)
     return Scores(
         request_id=request_id,
-        as_of=as_of,
-        summary=Summary(total=len(records), succeeded=len(whole), failed=failed),
-        results=[results[key] for key in records],
+        as_of=told.as_of,
+        summary=Summary(total=total, succeeded=total - failed, failed=failed),
+        results=results,
     )
 
 

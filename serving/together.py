@@ -1,0 +1,104 @@
+"""Score in one pass what several callers ask at the same time.
+
+A pass costs calls of numpy, and hardly more for thirty customers than for two. Nobody waits for
+others to come: a pass takes those who have asked by the time it begins.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from serving.routes.records import Failed, Record, fail, tell_records
+from serving.routes.stored import Joined, join_all
+from serving.scorer import Scorer
+from serving.store.opened import Store
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Records to score by one scorer, as of a moment, or as of when they are scored."""
+
+    scorer: Scorer
+    store: Store | None
+    records: Sequence[Record]
+    targets: tuple[str, ...]
+    as_of: datetime | None
+
+
+class Row(NamedTuple):
+    """A record's flat row of answers, and what the store warns of."""
+
+    row: dict[str, Any]
+    warning: str | None
+
+
+class Told(NamedTuple):
+    """As of when records were scored, and what is told of each."""
+
+    as_of: datetime
+    each: list[Row | Failed]
+
+
+Waiting = tuple[Asking, asyncio.Future[Told]]
+
+
+def score_together(askings: Sequence[Asking]) -> list[Told]:
+    """Return what is told to each of those who ask the same of one scorer, but of other records."""
+    as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
+    # A record is known by its place: two may speak of one customer.
+    records = [record for asking in askings for record in asking.records]
+    joined = join_all({str(i): r for i, r in enumerate(records)}, askings[0].store)
+    each: dict[str, Row | Failed] = {**joined.failed}
+    each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
+    whole = {key: record for key, record in joined.records.items() if key not in each}
+    history = tell_records(whole, as_of, scorer.norms, joined.listed)
+    for row in scorer.list_rows(history, as_of, askings[0].targets) if whole else ():
+        key = row["customer_id"]
+        each[key] = Row(row, joined.warnings.get(key))
+    places = iter(range(len(records)))
+    return [Told(as_of, [each[str(next(places))] for _ in asking.records]) for asking in askings]
+
+
+class Together:
+    """Those who wait for the next pass."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Waiting] = []
+
+    async def score(self, asking: Asking) -> Told:
+        """Return what is told, by a pass that begins once this turn of the loop is over."""
+        if asking.store and not asking.store.embedded:  # its answers come over a network
+            return (await asyncio.to_thread(score_together, [asking]))[0]
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Told] = loop.create_future()
+        self.waiting.append((asking, future))
+        if len(self.waiting) == 1:
+            loop.call_soon(self._pass)
+        return await future
+
+    def _pass(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        groups: dict[Any, list[Waiting]] = {}
+        for asking, future in waiting:
+            key = id(asking.scorer), asking.targets, asking.as_of
+            if not future.done():  # else its caller has left
+                groups.setdefault(key, []).append((asking, future))
+        for group in groups.values():
+            _answer(group)
+
+
+def _answer(group: Sequence[Waiting]) -> None:
+    """Tell each of a group; where that fails, each alone, so that nobody pays for another."""
+    try:
+        told = score_together([asking for asking, _ in group])
+    except Exception as error:
+        if len(group) == 1:
+            group[0][1].set_exception(error)
+            return
+        for one in group:
+            _answer([one])
+        return
+    for (_, future), own in zip(group, told, strict=True):
+        future.set_result(own)
