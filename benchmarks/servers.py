@@ -95,8 +95,6 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     asked: list[bytes] = field(default_factory=list)
-    stored: list[bytes] = field(default_factory=list)
-    can: frozenset[str] = frozenset()
     warm: bool = False
 
     def cpu(self) -> float:
@@ -158,10 +156,6 @@ def _describe(server: Server, name: str, made: Made) -> Server:
         server.asked = [post("/echo", {"customer_id": "C-1"})]
     elif name == "mlflow":
         server.asked = [post("/invocations", {"dataframe_split": _tell_features(made)})]
-    elif name == "patron":
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/openapi.json") as said:
-            if "get" in json.load(said)["paths"].get("/v1/scores", {}):
-                server.can = frozenset({"stored"})
     return server
 
 

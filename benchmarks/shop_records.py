@@ -67,6 +67,8 @@ def prepare(home: Path) -> Made:
         [*patron, "shop", *size, "--out", str(made.tables)],
         [*patron, "train", str(made.tables), "--as-of", AS_OF],
         [*patron, "promote", "--despite", "a benchmark of speed"],
+        [*patron, "load", str(made.tables)],
+        [*patron, "score", "--store", "--as-of", AS_OF],
         [sys.executable, "-P", "-c", LAY_OUT, str(made.bundles)],
     ):
         subprocess.run(words, env=made.environment, cwd=home, check=True)
@@ -78,16 +80,28 @@ def tell_records(made: Made) -> list[dict[str, Any]]:
     at = pl.col("ordered_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = pl.read_parquet(made.tables / "transactions.parquet").sort("customer_id", "ordered_at")
     return [
-        {"customer_id": key[0], "transactions": own.tail(LINES).select(COLUMNS).to_dicts()}
+        # Customers whom the store does not know, so that these rows are all there is.
+        {"customer_id": f"N-{key[0]}", "transactions": own.tail(LINES).select(COLUMNS).to_dicts()}
         for key, own in lines.with_columns(at).group_by("customer_id", maintain_order=True)
         if len(own) >= LINES
     ]
+
+
+def list_customers(made: Made) -> list[str]:
+    """Return the ids of those who have ordered, whom the store knows."""
+    lines = pl.read_parquet(made.tables / "transactions.parquet", columns=["customer_id"])
+    return sorted(set(lines["customer_id"].drop_nulls()))
 
 
 def ask(said: Any, path: str = "/v1/scores", **more: Any) -> bytes:
     """Return the HTTP request that asks about records, or says something else as it is."""
     body = {"as_of": AS_OF, "records": said, **more} if isinstance(said, list) else said
     return post(path, body)
+
+
+def get(path: str) -> bytes:
+    """Return the HTTP request for what is at a path."""
+    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
 
 
 def post(path: str, said: Any) -> bytes:
