@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from serving.routes.records import Failed, Record, fail, tell_records
 from serving.routes.stored import Joined, join_all
-from serving.scorer import Scorer
+from serving.scorer import Scorer, list_rows
 from serving.store.opened import Store
 
 
@@ -54,7 +54,7 @@ def score_together(askings: Sequence[Asking]) -> list[Told]:
     each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
     whole = {key: record for key, record in joined.records.items() if key not in each}
     history = tell_records(whole, as_of, scorer.norms, joined.listed)
-    for row in scorer.list_rows(history, as_of, askings[0].targets) if whole else ():
+    for row in list_rows(scorer.look(history, as_of, askings[0].targets)) if whole else ():
         key = row["customer_id"]
         each[key] = Row(row, joined.warnings.get(key))
     places = iter(range(len(records)))
