@@ -43,7 +43,7 @@ class Forest:
         told[:, : self.inputs] = np.where(unknown, LEAST, rows)
         told[:, self.inputs : -1] = np.where(unknown, MOST, rows)
         offset, flat = np.arange(len(rows))[:, None] * told.shape[1], told.ravel()
-        node = np.broadcast_to(self.roots, (len(rows), len(self.roots)))
+        node = self.roots[None]
         for _ in range(self.depth):
             above = flat.take(self.reads.take(node) + offset) >= self.edges.take(node)
             node = self.after.take(node) + above

@@ -32,12 +32,11 @@ class Boosted:
     def margin(self, columns: Columns, base: float | Numbers) -> Numbers:
         """Return the log-odds of each row; `base` is the log-odds of the base rate."""
         rows, (booster, forest) = self.gather(columns), self.plain
-        start = np.broadcast_to(np.asarray(base, dtype=np.float32), (len(rows),))
+        start = np.empty(len(rows), dtype=np.float32)
+        start[:] = base
         if forest and len(rows) <= SOON:
             return forest.margin(rows, start)
-        raw = booster.inplace_predict(
-            rows, predict_type="margin", base_margin=np.ascontiguousarray(start)
-        )
+        raw = booster.inplace_predict(rows, predict_type="margin", base_margin=start)
         # XGBoost 3.4 gives no rows a second dimension.
         return np.asarray(raw, dtype=np.float64).reshape(len(rows))
 

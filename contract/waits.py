@@ -24,7 +24,7 @@ class Waits(BaseModel):
 
     def days_until(self, share: float, chance: Numbers) -> Numbers:
         """Return the days by which `share` of customers with this chance have ordered."""
-        kept = np.clip(chance, 1e-9, 1 - 1e-9)
+        kept = np.minimum(np.maximum(chance, 1e-9), 1 - 1e-9)
         wanted = np.log(1 - share) / np.log(1 - kept)
         group = np.searchsorted(np.array(self.edges), kept, side="right")
         told = np.empty(len(kept))
