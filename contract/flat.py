@@ -114,6 +114,11 @@ def _list_targets() -> list[tuple[str, str, list[tuple[str, str, type[BaseModel]
 
 def nest(row: dict[str, Any]) -> Answer:
     """Return the answer that a flat row holds; targets that were not asked for stay absent."""
+    return Answer.model_validate(nest_parts(row))
+
+
+def nest_parts(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what an answer is made of, as a flat row holds it."""
     parts = {name: row[name] for name in Answer.model_fields if name in row}
     parts["warnings"] = tuple(w for w in (row["warnings"] or "").split(",") if w)
     for name, days, fields in _list_targets():
@@ -122,7 +127,7 @@ def nest(row: dict[str, Any]) -> Answer:
                 field: _gather(row, held, name) if held else row[column]
                 for field, column, held in fields
             }
-    return Answer.model_validate({**parts, OWN: _gather_own(row) or None})
+    return {**parts, OWN: _gather_own(row) or None}
 
 
 def _gather_own(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
