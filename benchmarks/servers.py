@@ -132,11 +132,18 @@ def _run(name: str, made: Made, folder: Path) -> Iterator[Server]:
         _wait(f"http://127.0.0.1:{port}{plan.ready}", process, folder / f"{name}.log")
         yield _describe(Server(process, port), name, made)
     finally:
+        _stop(process)
+
+
+def _stop(process: Any) -> None:
+    """End the server with all of its workers, if it has not ended by itself."""
+    try:
         os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+    except ProcessLookupError:
+        return
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait(url: str, process: Any, log: Path) -> None:

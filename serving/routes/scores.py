@@ -17,7 +17,7 @@ from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, tell
 from serving.scorer import Scorer
 from serving.store.opened import Store
-from serving.together import Asking, Together, Told, score_together
+from serving.routes.together import Asking, Together, Told, score_together
 
 ROUTER = APIRouter(tags=["scores"])
 
