@@ -47,9 +47,11 @@ PATRON = """
 import sys
 from pathlib import Path
 from serving.bento import Address, serve_bundles
-sys.exit(serve_bundles(Path(sys.argv[2]), Path(sys.argv[3]), Address("127.0.0.1", int(sys.argv[1]))))
+bundles, folder = (Path(word) for word in sys.argv[2:])
+sys.exit(serve_bundles(bundles, folder, Address("127.0.0.1", int(sys.argv[1]))))
 """
 
+MLSERVER = "MLSERVER_PYTHON"  # names the Python of an environment of MLServer's own
 MODEL = "models:/patron-churn@champion"
 
 
@@ -62,30 +64,50 @@ class Plan(NamedTuple):
 
 
 def _serve_mlflow(port: int, made: Made, folder: Path) -> list[str]:
-    words = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-w", "1"]
-    return [sys.executable, "-m", "mlflow", *words, "-h", "127.0.0.1", "-p", str(port)]
+    words = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-w", "1", "-p", str(port)]
+    return [sys.executable, "-m", "mlflow", *words]
 
 
 def _serve_bento(port: int, made: Made, folder: Path) -> list[str]:
     (folder / "echoing.py").write_text(BENTO, "utf-8")
-    words = ["serve", "echoing:Echo", "--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "bentoml", *words, "--working-dir", str(folder)]
+    words = ["serve", "echoing:Echo", "--port", str(port), "--working-dir", str(folder)]
+    return [sys.executable, "-m", "bentoml", *words, "--host", "127.0.0.1"]
+
+
+def _serve_mlserver(port: int, made: Made, folder: Path) -> list[str]:
+    """Write what MLServer is started by: its own ports, and the model as MLflow keeps it."""
+    get_model = f"import mlflow; print(mlflow.artifacts.download_artifacts({MODEL!r}))"
+    words = [sys.executable, "-c", get_model]
+    told = subprocess.run(words, env=made.environment, check=True, capture_output=True, text=True)
+    model = {
+        "name": "churn",
+        "implementation": "mlserver_mlflow.MLflowRuntime",
+        "parameters": {"uri": told.stdout.strip().splitlines()[-1]},
+    }
+    ports = {"http_port": port, "grpc_port": find_port(), "metrics_port": find_port()}
+    settings = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, **ports}
+    (folder / "model-settings.json").write_text(json.dumps(model), "utf-8")
+    (folder / "settings.json").write_text(json.dumps(settings), "utf-8")
+    return [str(Path(os.environ[MLSERVER]).with_name("mlserver")), "start", str(folder)]
+
+
+def _serve_echo(port: int, made: Made, folder: Path) -> list[str]:
+    return [sys.executable, "-P", "-c", ECHO, str(port)]
+
+
+def _serve_patron(port: int, made: Made, folder: Path) -> list[str]:
+    return [sys.executable, "-P", "-c", PATRON, str(port), str(made.bundles), str(folder)]
 
 
 SERVERS = {
-    "echo": Plan(
-        "FastAPI echo", "/docs", lambda port, *_: [sys.executable, "-P", "-c", ECHO, str(port)]
-    ),
-    "patron": Plan(
-        "Patron",
-        "/readyz",
-        lambda port, made, folder: [
-            sys.executable, "-P", "-c", PATRON, str(port), str(made.bundles), str(folder)
-        ],  # fmt: skip
-    ),
+    "echo": Plan("FastAPI echo", "/docs", _serve_echo),
+    "patron": Plan("Patron", "/readyz", _serve_patron),
     "bentoml": Plan("BentoML's own route as it comes: an echo", "/readyz", _serve_bento),
     "mlflow": Plan("mlflow models serve: churn from finished features", "/ping", _serve_mlflow),
 }
+if MLSERVER in os.environ:
+    told = "MLServer: churn from finished features"
+    SERVERS["mlserver"] = Plan(told, "/v2/health/ready", _serve_mlserver)
 
 
 @dataclass
@@ -115,14 +137,16 @@ def find_port() -> int:
 def serving(names: list[str], made: Made) -> Iterator[dict[str, Server]]:
     """Run the named servers until the block ends."""
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-        yield {name: stack.enter_context(_run(name, made, Path(folder))) for name in names}
+        places = {name: Path(folder) / name for name in names}
+        for place in places.values():
+            place.mkdir()
+        yield {n: stack.enter_context(_run(n, made, place)) for n, place in places.items()}
 
 
 @contextmanager
 def _run(name: str, made: Made, folder: Path) -> Iterator[Server]:
     plan, port = SERVERS[name], find_port()
     own = made.environment | {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
-    own |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             plan.command(port, made, folder), env=own, cwd=folder, stdout=log, stderr=log,
@@ -161,7 +185,7 @@ def _describe(server: Server, name: str, made: Made) -> Server:
     """Add what the server is asked."""
     if name == "bentoml":
         server.asked = [post("/echo", {"customer_id": "C-1"})]
-    elif name == "mlflow":
+    elif name in ("mlflow", "mlserver"):
         server.asked = [post("/invocations", {"dataframe_split": _tell_features(made)})]
     return server
 

@@ -1,6 +1,6 @@
 """How many requests a second one worker answers, beside peers and the limit: docs/speed.md.
 
-Run: .venv/bin/python -P benchmarks/serving.py [--write] [--home FOLDER] [--mlserver PYTHON]
+Run: .venv/bin/python -P benchmarks/serving.py [--write] [--home FOLDER]
      (5 minutes, and one more to train the models where the folder has none)
 """
 
@@ -57,8 +57,9 @@ def call(port: int, requests: list[bytes], connections: int) -> dict[str, Any]:
 
 def measure(server: Server, row: Row, connections: int) -> Figures:
     """Return the figures of one turn, after some answers that do not count."""
-    call_few = call(server.port, row.requests[:2], 1) if not server.warm else None
-    server.warm = server.warm or call_few is not None
+    if not server.warm:
+        call(server.port, row.requests[:2], 1)
+        server.warm = True
     began = server.cpu()
     found = call(server.port, row.requests, connections)
     return {
@@ -90,35 +91,47 @@ def list_rows(shop: Made, servers: dict[str, Server]) -> Iterator[Row]:
     ones = [ask([record]) for record in records]
     small = ask({"customer_id": "C-1"}, "/echo")
     yield Row(LIMIT, "echo", [small])
-    yield Row("Patron, a stored answer", "patron", [get(f"/v1/scores?customer_id={c}") for c in stored])
+    yield Row(
+        "Patron, a stored answer", "patron", [get(f"/v1/scores?customer_id={c}") for c in stored]
+    )
     yield Row("Patron, live: 20 order lines, all targets", "patron", ones)
     lone = [ask([record], targets=["churn"]) for record in records]
     yield Row("Patron, live: 20 order lines, churn alone", "patron", lone)
     many = [dict(records[i % len(records)], record_id=f"r{i}") for i in range(1000)]
     yield Row("Patron, live: 1,000 records in one call", "patron", [ask(many)], many=False)
     by_id = [{"customer_id": stored[i % len(stored)], "record_id": f"r{i}"} for i in range(1000)]
-    yield Row("Patron, by id from the store: 1,000 records in one call", "patron", [ask(by_id)], many=False)
-    yield Row("FastAPI echo of the same 20 order lines", "echo", [o.replace(b"/v1/scores", b"/echo") for o in ones])
+    yield Row(
+        "Patron, by id from the store: 1,000 records in one call",
+        "patron",
+        [ask(by_id)],
+        many=False,
+    )
+    yield Row(
+        "FastAPI echo of the same 20 order lines",
+        "echo",
+        [o.replace(b"/v1/scores", b"/echo") for o in ones],
+    )
     yield Row("Patron, /livez", "patron", [get("/livez")])
     for name in ("bentoml", "mlflow", "mlserver"):
         if name in servers:
             yield Row(SERVERS[name].title, name, servers[name].asked)
 
 
-def tabulate(told: dict[tuple[str, int], Figures]) -> str:
+def tabulate(told: dict[tuple[str, int], Figures], load: float) -> str:
     """Return the table."""
+    head = (
+        f"Load average before: {load:.1f} on {os.cpu_count()} cores; {ROUNDS} rounds of"
+        f" {SECONDS:.0f} s each, the median of each figure.\n\n"
+        "| | callers | requests/s | x echo | p50, ms | p99, ms | p99 x echo"
+        " | CPU, ms a request | CPU x echo |\n|---|---|---|---|---|---|---|---|---|"
+    )
     lines = [
-        f"Load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {ROUNDS} rounds of"
-        f" {SECONDS:.0f} s each, the median of each figure.\n",
-        "| | callers | requests/s | x echo | p50, ms | p99, ms | p99 x echo | CPU, ms a request | CPU x echo |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| {name} | {connections} | {f['rate']:,.0f} | {f['rate_by_limit']:.2f}"
+        f" | {f['p50']:,.2f} | {f['p99']:,.2f} | {f['p99_by_limit']:.1f}"
+        f" | {f['cpu']:,.2f} | {f['cpu_by_limit']:.1f} |"
+        for (name, connections), f in told.items()
     ]
-    for (name, connections), f in told.items():
-        lines.append(
-            f"| {name} | {connections} | {f['rate']:,.0f} | {f['rate_by_limit']:.2f} | {f['p50']:,.2f}"
-            f" | {f['p99']:,.2f} | {f['p99_by_limit']:.1f} | {f['cpu']:,.2f} | {f['cpu_by_limit']:.1f} |"
-        )
-    return "\n".join(lines)
+    return "\n".join([head, *lines])
 
 
 def main() -> None:
@@ -126,7 +139,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write it into docs/speed.md")
     parser.add_argument("--home", type=Path, help="where the shop and its models are kept")
-    parser.add_argument("--mlserver", help="the Python of an environment that has MLServer")
     parser.add_argument("--only", help="servers, by commas")
     arguments = parser.parse_args()
     home = (arguments.home or Path(tempfile.gettempdir()) / "patron-serving").resolve()
@@ -135,7 +147,8 @@ def main() -> None:
     if arguments.only:
         names = [n for n in names if n in ("echo", "patron", *arguments.only.split(","))]
     with serving(names, shop) as servers:
-        table = tabulate(measure_all(list(list_rows(shop, servers)), servers))
+        load = os.getloadavg()[0]
+        table = tabulate(measure_all(list(list_rows(shop, servers)), servers), load)
     if arguments.write:
         before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from contract.errors import BundleError
-from contract.forest import Floats, Forest, plant
+from contract.forest import Floats as Floats
+from contract.forest import Forest, plant
 from contract.models import Columns, Numbers, write_form
 
 FEW = 8  # rows, for which comparing with every quantile at once costs less than a search for each
@@ -102,7 +103,7 @@ def _unrank(tree: Any, knots: Floats) -> None:
     own = knots[inputs]
     values = np.concatenate([np.full((len(own), 1), LEAST), own, np.nextafter(own, MOST)], axis=1)
     values.sort(axis=1)  # one of each stretch of values that have one rank
-    reached = rank(values.T, own).T >= edges[is_split, None].astype(np.float32)
+    reached = edges[is_split, None].astype(np.float32) <= rank(values.T, own).T
     first = values[np.arange(len(own)), reached.argmax(axis=1)]
     # Of what has no rank the missing branch is all there is: the left one if so it was learned.
     left = np.array(tree["default_left"], dtype=bool)[is_split]

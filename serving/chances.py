@@ -52,7 +52,9 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     own = {
         "probability": probability,
         "percentile": percentile,
-        "band": np.where(percentile >= HIGH, "high", np.where(percentile >= MEDIUM, "medium", "low")),
+        "band": np.where(
+            percentile >= HIGH, "high", np.where(percentile >= MEDIUM, "medium", "low")
+        ),
         "horizon_days": np.full(len(stages), manifest.horizon_days),
         "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
         "rung": np.where(eligible, manifest.rung, "prior"),

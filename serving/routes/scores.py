@@ -15,9 +15,9 @@ from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, tell
+from serving.routes.together import Asking, Together, Told, score_together
 from serving.scorer import Scorer
 from serving.store.opened import Store
-from serving.routes.together import Asking, Together, Told, score_together
 
 ROUTER = APIRouter(tags=["scores"])
 

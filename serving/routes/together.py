@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from serving.routes.records import Failed, Record, fail, tell_records
-from serving.routes.stored import Joined, join_all
+from serving.routes.stored import join_all
 from serving.scorer import Scorer, list_rows
 from serving.store.opened import Store
 
