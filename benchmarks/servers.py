@@ -91,11 +91,12 @@ def _serve_mlserver(port: int, made: Made, folder: Path) -> list[str]:
     return [str(Path(os.environ[MLSERVER]).with_name("mlserver")), "start", str(folder)]
 
 
-def _serve_echo(port: int, made: Made, folder: Path) -> list[str]:
+def _serve_echo(port: int, *_: Any) -> list[str]:
     return [sys.executable, "-P", "-c", ECHO, str(port)]
 
 
-def _serve_patron(port: int, made: Made, folder: Path) -> list[str]:
+def _serve_patron(port: int, *places: Any) -> list[str]:
+    made, folder = places
     return [sys.executable, "-P", "-c", PATRON, str(port), str(made.bundles), str(folder)]
 
 
@@ -193,10 +194,6 @@ def _describe(server: Server, name: str, made: Made) -> Server:
 def _tell_features(made: Made) -> dict[str, Any]:
     """Return one customer's finished features, as MLflow's server takes them."""
     file = made.home / "features.parquet"
-    if not file.exists():
-        words = ["features", str(made.tables), "--as-of", "2026-11-01", "--out", str(file)]
-        patron = [sys.executable, "-P", "-m", "cli"]
-        subprocess.run([*patron, *words], env=made.environment, check=True, cwd=made.home)
     inputs = json.loads(next(made.bundles.glob("churn/*/manifest.json")).read_text())["inputs"]
     row = pl.read_parquet(file).select(inputs).fill_nan(None).head(1)
     return {"columns": row.columns, "data": [list(row.row(0))]}

@@ -69,6 +69,7 @@ def prepare(home: Path) -> Made:
         [*patron, "promote", "--despite", "a benchmark of speed"],
         [*patron, "load", str(made.tables)],
         [*patron, "score", "--store", "--as-of", AS_OF],
+        [*patron, "features", str(made.tables), "--as-of", AS_OF, "--out", "features.parquet"],
         [sys.executable, "-P", "-c", LAY_OUT, str(made.bundles)],
     ):
         subprocess.run(words, env=made.environment, cwd=home, check=True)
