@@ -79,7 +79,8 @@ def _open_sqlite(url: str) -> Engine:
     @sql.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun where they are asked for
-        for word in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+        words = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "secure_delete=ON")
+        for word in words:  # the last: what is deleted is overwritten in the file, too
             connection.execute(f"PRAGMA {word}")
 
     return engine
