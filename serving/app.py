@@ -11,6 +11,7 @@ import bentoml
 from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
+from serving.hooks.reading import Reader
 from serving.routes.front import SECONDS, Front
 from serving.routes.scores import answer
 from serving.routes.web import make_app
@@ -52,6 +53,7 @@ class Patron:
     def __init__(self) -> None:
         # Opened here and not where it is imported: each worker has connections of its own.
         APP.state.store = open_store(read_settings().store_url)
+        APP.state.reader = Reader(APP.state.store)
         try:
             APP.state.scorer = load_scorer(read_settings().bundles or PACKED)
         except PatronError as error:

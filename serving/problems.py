@@ -25,6 +25,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
+    "wrong_signature": Kind(401, "The signature is not right"),
     "not_found": Kind(404, "There is no such route"),
     "no_answer": Kind(404, "No answer is stored"),
     "method_not_allowed": Kind(405, "The route does not know this method"),
@@ -82,7 +83,8 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
         title=kind.title,
         status=kind.status,
         detail=refusal.detail,
-        instance=find_route(scope),
+        # What is not there has no name: one that is kept secret is not told from one made up.
+        instance=None if refusal.code == "not_found" else find_route(scope),
         code=refusal.code,
         request_id=scope["request_id"],
         retryable=kind.retry_after_s is not None,
@@ -97,8 +99,11 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
 
 
 def find_route(scope: Any) -> str | None:
-    """Return the path that was called if it is one of ours: another may hold a caller's data."""
-    return scope["path"] if scope["path"] in scope["app"].state.paths else None
+    """Return the path or template that was called, if it is one of ours: all else is a caller's."""
+    state, path = scope["app"].state, scope["path"]
+    if path in state.paths:
+        return str(path)
+    return next((name for form, name in state.templates if form.match(path)), None)
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from serving.store.schema import HOOKS, INBOX
 SECRET_BYTES = 32
 NO_HASH = "0" * 64  # compared where there is no hook, so that it takes as long
 
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 
 class Hook(NamedTuple):
@@ -43,7 +43,7 @@ class Tally(NamedTuple):
 def create_hook(store: Store, source: str, form: str, secret: str | None = None) -> str:
     """Return the path of a new address; its token is told this once and kept as a hash."""
     if not _SOURCE.fullmatch(source):
-        raise HookError("The source has a wrong name.", "Use up to 64 of a-z 0-9 _ -, as in odoo.")
+        raise HookError("The source has a wrong name.", "Use up to 48 of a-z 0-9 _ -, as in odoo.")
     if secret is not None and (not secret or find_form(form).verify is None):
         raise HookError(f"A secret is of no use to the form {form}.", "Leave it out.")
     find_form(form)

@@ -1,48 +1,17 @@
-"""The rows a webhook's body tells, as our own routes tell them, and as the store keeps them."""
+"""The rows a webhook's body tells, with the names that our own routes have for them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
-
-from pydantic import Field
-
-from contract.moments import as_micros
-from serving.requests import Name
-from serving.routes.records import Interaction, Transaction
+from typing import Any, Literal, NamedTuple
 
 DAY = len("2026-11-21")
 LEAST_MILLIS = 10**11  # as seconds it would be the year 5138
 
 
-class ToldTransaction(Transaction):
-    """An order line, whose it is, and what it is known by where it comes from."""
-
-    transaction_id: Name | None = Field(None, description="Told again, it is told anew.")
-    customer_id: Name
-
-    def keep(self, told_id: str) -> dict[str, Any]:
-        """Return the row of the store."""
-        row = self.model_dump(exclude={"transaction_id", "ordered_at"})
-        return {**row, "told_id": told_id, "at_us": as_micros(self.ordered_at)}
-
-
-class ToldInteraction(Interaction):
-    """Something that happened, with whom, and what it is known by where it comes from."""
-
-    interaction_id: Name | None = Field(None, description="Told again, it is told anew.")
-    customer_id: Name
-
-    def keep(self, told_id: str) -> dict[str, Any]:
-        """Return the row of the store."""
-        row = self.model_dump(exclude={"interaction_id", "occurred_at", "value"})
-        at_us = as_micros(self.occurred_at)
-        return {**row, "told_id": told_id, "at_us": at_us, "amount": self.value}
-
-
 class Row(NamedTuple):
-    """A row as a body tells it: of which form, with what names, known by which key."""
+    """A row as a body tells it: of which table, with what names, known by which key."""
 
-    form: type[ToldTransaction | ToldInteraction]
+    table: Literal["transactions", "interactions"]
     told: Mapping[str, Any]
     key: str | None = None
 
@@ -54,13 +23,13 @@ def order(customer: Any, order_id: Any, at: Any, amount: Any, **more: Any) -> Ro
     """Return an order line; `key` is what it is known by, if not by its order."""
     key = more.pop("key", None) or str(order_id)
     told = {"order_id": str(order_id), "ordered_at": tell_moment(at), "amount": amount}
-    return Row(ToldTransaction, {"customer_id": tell_id(customer), **told, **_known(more)}, key)
+    return Row("transactions", {"customer_id": tell_id(customer), **told, **_known(more)}, key)
 
 
 def act(customer: Any, kind: str, at: Any, key: str | None = None, **more: Any) -> Row:
     """Return an interaction; one without a key is known by its body."""
     told = {"customer_id": tell_id(customer), "kind": kind, "occurred_at": tell_moment(at)}
-    return Row(ToldInteraction, {**told, **_known(more)}, key)
+    return Row("interactions", {**told, **_known(more)}, key)
 
 
 def tell_id(given: Any) -> str | None:
@@ -101,8 +70,8 @@ def map_plain(said: Any, _came: datetime) -> Iterator[Row]:
 
 def _tell_plain(row: Any) -> Row:
     if "order_id" in row:
-        return Row(ToldTransaction, row, row.get("transaction_id"))
-    return Row(ToldInteraction, row, row.get("interaction_id"))
+        return Row("transactions", row, row.get("transaction_id"))
+    return Row("interactions", row, row.get("interaction_id"))
 
 
 def _known(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Read the inbox: letters become rows of customers, each once, whatever stops in between."""
 
+import hashlib
 import json
 import logging
-from collections.abc import Sequence
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from threading import Event, Thread
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 
 from serving.hooks.forms import FORMS
-from serving.hooks.plain import Row, ToldTransaction
+from serving.hooks.plain import Row
 from serving.store import inbox
 from serving.store.inbox import Letter, Outcome
 from serving.store.opened import Store
@@ -24,6 +26,8 @@ LOG = logging.getLogger("bentoml.patron")
 POLL_S = 1.0  # another process may have kept a letter
 GATHER_S = 0.02  # letters that come together are read together
 PRUNE_S = 3600
+ROWS_AT_ONCE = 1_000
+LONGEST_KEY = 70  # with its source it is a name of our forms
 
 # What a body of another shape than its form brings about while it is read.
 WRONG = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
@@ -32,7 +36,7 @@ REFUSED = (sql.exc.DataError, sql.exc.IntegrityError, OverflowError)
 
 
 class Read(NamedTuple):
-    """A letter as it was understood: rows of the store, and how many of its rows had which fault."""
+    """A letter as it was understood: its rows, as the store has them, and counts of faults."""
 
     letter: Letter
     transactions: list[dict[str, Any]]
@@ -74,18 +78,37 @@ def understand(letter: Letter) -> Read:
 
 
 def _take(read: Read, row: Row, place: int) -> None:
-    letter = read.letter
-    told_id = f"{letter.source}:{row.key or f'{letter.digest[:32]}:{place}'}"
     if not row.told.get("customer_id"):
         read.faults["no_customer"] += 1
         return
+    told_id = _name(read.letter, row, place)
+    form, name = _list_forms()[row.table]
     try:
-        kept = row.form.model_validate(row.told).keep(told_id)
+        kept = form.model_validate({**row.told, name: told_id}).as_row()
     except ValidationError:
         read.faults["wrong_form"] += 1
         return
-    rows = read.transactions if row.form is ToldTransaction else read.interactions
-    rows.append(kept)
+    (read.transactions if row.table == "transactions" else read.interactions).append(kept)
+
+
+def _name(letter: Letter, row: Row, place: int) -> str:
+    """Return what a row is known by: two sources may use the same key for different rows."""
+    key = row.key or f"{letter.digest}:{place}"
+    if len(key) > LONGEST_KEY:
+        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return f"{letter.source}:{key}"
+
+
+@cache
+def _list_forms() -> Mapping[str, tuple[Any, str]]:
+    """Return the form of each table's rows and the name of their id."""
+    # Not above: the routes import what imports this.
+    from serving.routes.told import ToldInteraction, ToldTransaction
+
+    return {
+        "transactions": (ToldTransaction, "transaction_id"),
+        "interactions": (ToldInteraction, "interaction_id"),
+    }
 
 
 def settle(connection: Connection, reads: Sequence[Read]) -> None:
@@ -93,9 +116,16 @@ def settle(connection: Connection, reads: Sequence[Read]) -> None:
     ids = {row["customer_id"] for r in reads for row in (*r.transactions, *r.interactions)}
     erased = find_erased(connection, ids)
     kept = [_leave_out(read, erased) for read in reads]
-    add_transactions(connection, [row for read in kept for row in read.transactions])
-    add_interactions(connection, [row for read in kept for row in read.interactions])
+    for rows in _part([row for read in kept for row in read.transactions]):
+        add_transactions(connection, rows)
+    for rows in _part([row for read in kept for row in read.interactions]):
+        add_interactions(connection, rows)
     inbox.mark_read(connection, [_tell(read) for read in kept])
+
+
+def _part(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Return the rows in parts, as a database takes so many names in one question."""
+    return (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE))
 
 
 def _leave_out(read: Read, erased: set[str]) -> Read:

@@ -2,9 +2,19 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, interactions, last, metrics, models, scores, transactions
+from serving.routes import (
+    health,
+    hooks,
+    interactions,
+    last,
+    metrics,
+    models,
+    privacy,
+    scores,
+    transactions,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    health.ROUTER, metrics.ROUTER,
+    hooks.ROUTER, privacy.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip

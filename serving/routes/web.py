@@ -6,10 +6,11 @@ from fastapi import FastAPI
 
 from serving.problems import answer_with_problems
 from serving.routes import ROUTERS
+from serving.routes.privacy import Erasures, Export
 from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
 
-FORMS = (Question, Transactions, Interactions)
+FORMS = (Question, Transactions, Interactions, Erasures, Export)
 VERSION = "1"  # of the routes, as their paths have it; models tell their own
 
 
@@ -27,8 +28,10 @@ def make_app() -> FastAPI:
         app.include_router(router)
     routes = [route for router in ROUTERS for route in router.routes]
     app.state.paths = {app.openapi_url, *(getattr(route, "path", "") for route in routes)}
+    app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in getattr(r, "path", "")]
     app.state.scorer = None
     app.state.store = None
+    app.state.reader = None
     app.state.reasons = []
     answer_with_problems(app)
     make_openapi = app.openapi

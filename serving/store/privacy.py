@@ -1,0 +1,121 @@
+"""What the store holds on a customer, and how all of it goes and stays away."""
+
+import hmac
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from serving.store.opened import Store, now_us
+from serving.store.rows import AT_ONCE
+from serving.store.schema import ERASED, FACTS, META
+
+LOCK = 7_210_733  # on PostgreSQL: who writes rows shares it, who erases has it alone
+SALT = "erasure_salt"
+CLEANED_WITHIN_S = 5.0
+ROWS = 10_000  # of each table in one export
+
+# Every table that speaks of a customer, so that one that comes to be is not forgotten.
+HELD: Mapping[str, sql.Table] = {
+    name.removeprefix("patron_"): table
+    for name, table in sorted(META.tables.items())
+    if "customer_id" in table.c
+}
+
+
+def find_erased(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Return which of these customers were erased: nothing of them may be written.
+
+    Until the transaction ends no one can be erased, so ask within the one that writes.
+    """
+    _lock(connection, "SELECT pg_advisory_xact_lock_shared(:n)")
+    if connection.execute(sql.select(ERASED.c.customer_hash).limit(1)).first() is None:
+        return set()
+    salt = _find_salt(connection)
+    hashes = {_hash(salt, one): one for one in ids}
+    names = list(hashes)
+    found: set[str] = set()
+    for first in range(0, len(names), AT_ONCE):
+        some = ERASED.c.customer_hash.in_(names[first : first + AT_ONCE])
+        found.update(connection.execute(sql.select(ERASED.c.customer_hash).where(some)).scalars())
+    return {hashes[one] for one in found}
+
+
+def forbid(connection: Connection, ids: Sequence[str]) -> None:
+    """Note that these customers are erased, and wait until no one else writes rows."""
+    _lock(connection, "SELECT pg_advisory_xact_lock(:n)")
+    salt, at_us = _find_salt(connection), now_us()
+    for one in ids:
+        _add(connection, ERASED, {"customer_hash": _hash(salt, one), "erased_us": at_us})
+
+
+def erase(connection: Connection, customer_id: str) -> dict[str, int]:
+    """Delete all rows of the customer; return how many of each table."""
+    return {
+        name: connection.execute(_of(sql.delete(table), customer_id)).rowcount
+        for name, table in HELD.items()
+    }
+
+
+def clean(store: Store) -> bool:
+    """Return whether what was deleted is gone from the files of an embedded store.
+
+    In the database file it is overwritten as it is deleted; the log beside it still has it until
+    it is emptied, for which no one may be reading.
+    """
+    until = time.monotonic() + CLEANED_WITHIN_S
+    while store.embedded:
+        with store.read() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        if not busy or time.monotonic() > until:
+            return not busy
+        time.sleep(0.05)
+    return True
+
+
+def list_held(connection: Connection, customer_id: str, after: int) -> dict[str, list[Any]]:
+    """Return up to ROWS rows of each table that speak of the customer, `after` so many."""
+    held = {}
+    for name, table in HELD.items():
+        asked = _of(sql.select(table), customer_id).order_by(*table.primary_key)
+        held[name] = list(connection.execute(asked.offset(after).limit(ROWS)).mappings())
+    return held
+
+
+def find_erasure(connection: Connection, customer_id: str) -> int | None:
+    """Return when the customer was erased, or None if never."""
+    there = ERASED.c.customer_hash == _hash(_find_salt(connection), customer_id)
+    erased: int | None = connection.execute(sql.select(ERASED.c.erased_us).where(there)).scalar()
+    return erased
+
+
+def _of(statement: Any, customer_id: str) -> Any:
+    return statement.where(sql.literal_column("customer_id") == customer_id)
+
+
+def _find_salt(connection: Connection) -> bytes:
+    """Return what makes this store's hashes unlike any other's; there is one from now on."""
+    asked = sql.select(FACTS.c.told).where(FACTS.c.name == SALT)
+    if (told := connection.execute(asked).scalar()) is None:
+        _add(connection, FACTS, {"name": SALT, "told": secrets.token_hex(32)})
+        told = connection.execute(asked).scalar_one()
+    return bytes.fromhex(told)
+
+
+def _hash(salt: bytes, customer_id: str) -> str:
+    return hmac.digest(salt, customer_id.encode(), "sha256").hex()
+
+
+def _add(connection: Connection, table: sql.Table, row: Mapping[str, Any]) -> None:
+    made = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(made(table).values(row).on_conflict_do_nothing())
+
+
+def _lock(connection: Connection, how: str) -> None:
+    # On SQLite whoever writes is alone anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text(how), {"n": LOCK})
