@@ -26,9 +26,9 @@ def make_app() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
-    routes = [route for router in ROUTERS for route in router.routes]
-    app.state.paths = {app.openapi_url, *(getattr(route, "path", "") for route in routes)}
-    app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in getattr(r, "path", "")]
+    routes: list[Any] = [route for router in ROUTERS for route in router.routes]
+    app.state.paths = {app.openapi_url, *(route.path for route in routes)}
+    app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in r.path]
     app.state.scorer = None
     app.state.store = None
     app.state.reader = None

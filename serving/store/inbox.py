@@ -55,7 +55,8 @@ def list_unread(connection: Connection) -> list[Letter]:
     letters: list[Letter] = []
     with connection.execute(unread) as rows:
         for *told, came_us in rows:
-            letters.append(Letter(*told, EPOCH + timedelta(microseconds=came_us)))
+            came = EPOCH + timedelta(microseconds=came_us)
+            letters.append(Letter._make((*told, came)))
             if sum(len(letter.body) for letter in letters) >= BYTES_AT_ONCE:
                 break
     return letters

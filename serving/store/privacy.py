@@ -56,7 +56,9 @@ def forbid(connection: Connection, ids: Sequence[str]) -> None:
 def erase(connection: Connection, customer_id: str) -> dict[str, int]:
     """Delete all rows of the customer; return how many of each table."""
     return {
-        name: connection.execute(_of(sql.delete(table), customer_id)).rowcount
+        name: connection.execute(
+            sql.delete(table).where(table.c.customer_id == customer_id)
+        ).rowcount
         for name, table in HELD.items()
     }
 
@@ -81,8 +83,9 @@ def list_held(connection: Connection, customer_id: str, after: int) -> dict[str,
     """Return up to ROWS rows of each table that speak of the customer, `after` so many."""
     held = {}
     for name, table in HELD.items():
-        asked = _of(sql.select(table), customer_id).order_by(*table.primary_key)
-        held[name] = list(connection.execute(asked.offset(after).limit(ROWS)).mappings())
+        own = sql.select(table).where(table.c.customer_id == customer_id)
+        part = own.order_by(*table.primary_key).offset(after).limit(ROWS)
+        held[name] = list(connection.execute(part).mappings())
     return held
 
 
@@ -91,10 +94,6 @@ def find_erasure(connection: Connection, customer_id: str) -> int | None:
     there = ERASED.c.customer_hash == _hash(_find_salt(connection), customer_id)
     erased: int | None = connection.execute(sql.select(ERASED.c.erased_us).where(there)).scalar()
     return erased
-
-
-def _of(statement: Any, customer_id: str) -> Any:
-    return statement.where(sql.literal_column("customer_id") == customer_id)
 
 
 def _find_salt(connection: Connection) -> bytes:
