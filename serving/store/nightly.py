@@ -8,6 +8,7 @@ import sqlalchemy as sql
 
 from contract.answers import ModelUsed
 from serving.routes.records import Record, Scored, fail, tell, tell_records
+from serving.routes.stored import join
 from serving.scorer import Scorer
 from serving.store.answers import keep_answers
 from serving.store.opened import Store, now_us
@@ -44,12 +45,7 @@ def answer_all(
     scorer: Scorer, as_of: datetime, stored: Mapping[str, Stored]
 ) -> list[dict[str, Any]]:
     """Return the answers on customers known before the moment, each as POST /v1/scores has it."""
-    records = {
-        who: Record.model_construct(
-            customer_id=who, transactions=own.lines, interactions=own.acts, attributes={}
-        )
-        for who, own in stored.items()
-    }
+    records = {who: join(Record(customer_id=who), own)[0] for who, own in stored.items()}
     whole = {who: record for who, record in records.items() if fail(who, record) is None}
     norms = scorer.norms
     history = tell_records(whole, as_of, norms, {who: own.listed for who, own in stored.items()})
@@ -74,10 +70,14 @@ def list_parts(store: Store) -> Iterator[list[str]]:
     columns = [table.c.customer_id for table in (TRANSACTIONS, INTERACTIONS, CUSTOMERS)]
     last = ""
     while True:
-        every = sql.union(*(sql.select(c).where(c > last).order_by(c).limit(PART) for c in columns))
-        every = sql.select(every.subquery().c.customer_id).order_by("customer_id").limit(PART)
+        firsts = [
+            sql.select(c).distinct().where(c > last).order_by(c).limit(PART).subquery()
+            for c in columns
+        ]
+        every = sql.union(*(sql.select(first) for first in firsts)).subquery()
+        some = sql.select(every.c.customer_id).order_by(every.c.customer_id).limit(PART)
         with store.read() as connection:
-            ids = list(connection.execute(every).scalars())
+            ids = list(connection.execute(some).scalars())
         if not ids:
             return
         yield ids
