@@ -39,6 +39,8 @@ def _is_placed(said: Mapping[str, Any]) -> bool:
 
 def map_espocrm(said: Any, came: datetime) -> Iterator[Row]:
     """Return the won opportunity, or what happened, of each record of the array."""
+    if not isinstance(said, list):
+        raise TypeError("an array is expected")
     for record in said:
         customer = _find_espo_customer(record)
         when = find_first(record, "dateStart", "modifiedAt", "createdAt")
