@@ -165,10 +165,12 @@ def _add_hooks(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_privacy(parser: argparse.ArgumentParser) -> None:
-    whats = parser.add_subparsers(required=True, metavar="WHAT", help="erase, export")
+    whats = parser.add_subparsers(required=True, metavar="WHAT", help="erase, export, clean")
     erase = whats.add_parser("erase", help="delete all rows of customers, and keep them away")
     erase.set_defaults(verb=erase_customers)
     erase.add_argument("ids", nargs="+", metavar="ID", help="the customer's id")
+    clean = whats.add_parser("clean", help="write the database anew, without what was deleted")
+    clean.set_defaults(verb=clean_store)
     export = whats.add_parser("export", help="print all that is held on a customer, as JSON")
     export.add_argument("id", metavar="ID", help="the customer's id")
     export.add_argument("--cursor", type=int, help="next_cursor of the part before")
@@ -494,6 +496,16 @@ def erase_customers(arguments: Arguments, settings: Settings) -> int:
     with _open_store(settings) as store:
         print(tell_erased(store, asked, "patron privacy erase").model_dump_json(indent=1))
     return OK
+
+
+def clean_store(arguments: Arguments, settings: Settings) -> int:
+    """Write the store's tables anew; exit status 1 where someone read or wrote all the while."""
+    from serving.store.privacy import rewrite
+
+    with _open_store(settings) as store:
+        cleaned = rewrite(store)
+    print("Nothing deleted is left in the database." if cleaned else "Others use it: try again.")
+    return OK if cleaned else WRONG
 
 
 def export_customer(arguments: Arguments, settings: Settings) -> int:

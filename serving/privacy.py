@@ -8,7 +8,7 @@ from serving.store import inbox
 from serving.store.opened import Store
 from serving.store.privacy import clean, erase, find_erasure, forbid, list_held
 
-LEFT = "deleted_bytes_in_log_until_next_checkpoint"
+LEFT = "copies_in_files_until_cleaned"
 
 
 class Held(NamedTuple):
@@ -19,7 +19,7 @@ class Held(NamedTuple):
 
 
 def erase_customers(store: Store, ids: Sequence[str]) -> tuple[dict[str, dict[str, int]], bool]:
-    """Return how many rows of each customer went from each table, and whether their bytes did.
+    """Return how many rows of each customer went from each table, and whether all bytes did.
 
     What webhooks brought and nobody has read is read first, without these customers, so that no
     body is left that may name them.

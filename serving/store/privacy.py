@@ -10,13 +10,14 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from serving.store.opened import Store, now_us
+from serving.store.opened import Store, StoreError, now_us
 from serving.store.rows import AT_ONCE
-from serving.store.schema import ERASED, FACTS, META
+from serving.store.schema import ERASED, FACTS, INBOX, META
 
 LOCK = 7_210_733  # on PostgreSQL: who writes rows shares it, who erases has it alone
 SALT = "erasure_salt"
 CLEANED_WITHIN_S = 5.0
+SMALL = 32 * 1024 * 1024  # bytes of a file that is written anew in a fraction of a second
 ROWS = 10_000  # of each table in one export
 
 # Every table that speaks of a customer, so that one that comes to be is not forgotten.
@@ -64,17 +65,42 @@ def erase(connection: Connection, customer_id: str) -> dict[str, int]:
 
 
 def clean(store: Store) -> bool:
-    """Return whether what was deleted is gone from the files of an embedded store.
+    """Return whether the database's files are written anew, without a byte of what was deleted.
 
-    In the database file it is overwritten as it is deleted; the log beside it still has it until
-    it is emptied, for which no one may be reading.
+    SQLite overwrites what it deletes, but not the copies that the splitting of pages left beside
+    other rows. A small file is written anew at once, a large one when `patron privacy clean` is.
     """
-    until = time.monotonic() + CLEANED_WITHIN_S
-    while store.embedded:
+    if not store.embedded:
+        return False
+    with store.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        size = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    return size <= SMALL and rewrite(store)
+
+
+def rewrite(store: Store) -> bool:
+    """Return whether all tables that spoke of customers are written anew; who writes has to wait.
+
+    SQLite's log has the old pages until it is emptied, for which no one may be reading.
+    """
+    if not store.embedded:
+        with store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            for table in (*HELD.values(), INBOX):
+                connection.execute(sql.text(f"VACUUM FULL {table.name}"))
+        return True
+    try:
         with store.read() as connection:
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
-        if not busy or time.monotonic() > until:
-            return not busy
+            connection.exec_driver_sql("VACUUM")
+            return _empty_log(connection)
+    except StoreError:
+        return False  # someone wrote all the while
+
+
+def _empty_log(connection: Connection) -> bool:
+    until = time.monotonic() + CLEANED_WITHIN_S
+    while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar():
+        if time.monotonic() > until:
+            return False
         time.sleep(0.05)
     return True
 
