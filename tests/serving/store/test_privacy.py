@@ -187,7 +187,7 @@ def test_not_one_byte_of_an_erased_customer_is_in_the_files(tmp_path, monkeypatc
     store = open_store(f"sqlite:///{tmp_path / 'patron.db'}")
     create_hook(store, "own", "plain")
     draw = random.Random(5)
-    customers = [f"{draw.getrandbits(64):016x}" for _ in range(3_000)]
+    customers = [f"{draw.getrandbits(64):016x}" for _ in range(1_500)]
     lines = [
         {"told_id": f"{who}{n}", "customer_id": who, "order_id": f"{who}/{n}", "at_us": n,
          "amount": 1.0, "product_id": "P" * draw.randrange(90)}
@@ -200,7 +200,7 @@ def test_not_one_byte_of_an_erased_customer_is_in_the_files(tmp_path, monkeypatc
             add_transactions(connection, lines[first : first + 500])
     with store.write() as connection:
         connection.execute(HELD["changes"].delete())
-    fill(store, *draw.sample(customers, 1_500), each=1)
+    fill(store, *draw.sample(customers, 750), each=1)
     for who in customers[:200]:
         keep(store, "own", [visit(who, who), visit(customers[-1], who[::-1])])
     read_inbox(store)
