@@ -32,11 +32,11 @@ sys.exit(serve_bundles(home / "bundles", home, Address("127.0.0.1", int(sys.argv
 
 
 @contextmanager
-def serving(home, url):
-    """Serve until the block ends, and end it as a power cut would."""
+def serving(home):
+    """Serve with the store at home until the block ends, and end it as a power cut would."""
     port, log = find_port(), home / "service.log"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources()), "PATRON_STORE": url}
+    environment |= {"PYTHONPATH": str(find_sources())}
     with log.open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(home), str(port)],
@@ -57,11 +57,10 @@ def sell(number, customer="Jane-1042"):
 
 
 def test_a_webhook_is_answered_in_time_reaches_the_next_score_and_survives_a_kill(tmp_path):
-    url = f"sqlite:///{tmp_path / 'patron.db'}"
     make_bundles(tmp_path / "bundles")
-    store = open_store(url)
+    store = open_store(f"sqlite:///{tmp_path / 'patron.db'}")
     path = create_hook(store, "odoo", "odoo")
-    with serving(tmp_path, url) as client:
+    with serving(tmp_path) as client:
         before = ask_stage(client)
         assert client.post(path, json=sell(0)).status_code == 202
         until = time.monotonic() + 1
@@ -88,7 +87,7 @@ def test_a_webhook_is_answered_in_time_reaches_the_next_score_and_survives_a_kil
     # Killed at once: what was answered is on disk, read or not.
     with store.read() as connection:
         assert connection.execute(sql.select(sql.func.count()).select_from(INBOX)).scalar() == 302
-    with serving(tmp_path, url):
+    with serving(tmp_path):
         until = time.monotonic() + 10
         while count_rows(store) < 302 and time.monotonic() < until:
             time.sleep(0.05)
