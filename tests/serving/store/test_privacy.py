@@ -5,18 +5,24 @@ import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sql
 
+from contract.tables import Layout, Tables
+from features.engines import open_tables
 from serving.hooks.addresses import create_hook
 from serving.hooks.reading import read_inbox
 from serving.privacy import erase_customers
 from serving.routes.front import Front
 from serving.routes.web import make_app
 from serving.store import inbox
+from serving.store.answers import keep_answers
+from serving.store.loading import load
 from serving.store.opened import open_store
 from serving.store.privacy import HELD, ROWS, find_erased, rewrite
 from serving.store.rows import add_interactions, add_transactions
@@ -130,6 +136,46 @@ def test_an_erased_customer_does_not_come_back_by_a_webhook(store, post):
         letters = connection.execute(sql.select(INBOX.c.body, INBOX.c.fault).order_by("row")).all()
         assert letters == [(b"", None), (b"", "erased:1")]
         assert find_erased(connection, ["C-1", "C-2", *map(str, range(2_000))]) == {"C-1"}
+
+
+def test_an_erased_customer_does_not_come_back_by_a_load(store):
+    orders = pl.DataFrame(
+        {
+            "customer_id": ["C-1", "C-1", "C-2"],
+            "order_id": ["1", "2", "3"],
+            "ordered_at": ["2026-01-05", "2026-03-05", "2026-02-01"],
+            "amount": [10.0, 20.0, 5.0],
+        }
+    )
+    listed = pl.DataFrame({"customer_id": ["C-1", "C-2", "C-3"], "country": ["DE", "FR", "IT"]})
+    frames = open_tables(Tables({"transactions": orders, "customers": listed}, Layout()))
+    assert load(store, frames, [].append)["transactions"] == 3
+    erase_customers(store, ["C-1"])
+    counts = load(store, frames, [].append)
+    assert (counts["transactions"], counts["customers"], counts["left out, erased"]) == (1, 2, 3)
+    assert not any(count(store, table, "C-1") for table in HELD.values())
+    assert count(store, HELD["transactions"], "C-2") == 1
+
+
+def test_an_erased_customer_does_not_come_back_by_a_route_or_a_late_answer(store, post):
+    erase_customers(store, ["C-1"])
+    told = [
+        {"transaction_id": who, "customer_id": who, "order_id": "1", "amount": 1,
+         "ordered_at": "2026-05-01T00:00:00Z"}
+        for who in ("C-1", "C-2")
+    ]  # fmt: skip
+    answer = post("/v1/transactions", {"transactions": told})
+    assert answer.status_code == 200
+    said = parse(answer.text)
+    assert said["summary"] == {"total": 2, "succeeded": 1, "failed": 1}
+    assert said["results"][0]["error"]["code"] == "erased"
+    assert said["results"][0]["error"]["retryable"] is False
+    assert said["results"][1] == {"id": "C-2", "status": "ok"}
+    with store.write() as connection:  # what was being answered while they were erased
+        answers = [{"customer_id": who, "stage": "active"} for who in ("C-1", "C-2")]
+        keep_answers(connection, datetime(2026, 6, 1, tzinfo=UTC), answers)
+    assert not any(count(store, table, "C-1") for table in HELD.values())
+    assert count(store, HELD["transactions"], "C-2") == count(store, HELD["answers"], "C-2") == 1
 
 
 def test_what_is_unread_when_the_erasure_begins_is_read_without_them(store, monkeypatch):
