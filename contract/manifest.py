@@ -92,5 +92,6 @@ class Manifest(BaseModel):
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     metrics: dict[str, float]
+    grade: str | None = None
     dictionary: str
     files: dict[str, str] = {}

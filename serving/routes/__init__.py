@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, metrics, models, scores
+from serving.routes import compat, health, inference, metrics, models, scores
 
-ROUTERS: tuple[APIRouter, ...] = (scores.ROUTER, models.ROUTER, health.ROUTER, metrics.ROUTER)
+ROUTERS: tuple[APIRouter, ...] = (
+    scores.ROUTER,
+    models.ROUTER,
+    compat.ROUTER,
+    inference.ROUTER,
+    health.ROUTER,
+    metrics.ROUTER,
+)
