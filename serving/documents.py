@@ -116,7 +116,9 @@ def _turn_operation(operation: Json) -> Json:
 
 def _turn_parameter(parameter: Json) -> Json:
     kept = {n: part for n, part in parameter.items() if n != "schema"}
-    return {**_turn_schema(parameter["schema"]), **kept}
+    told = {**_turn_schema(parameter["schema"]), **kept}
+    told.pop("title", None)  # a parameter has none in 2.0, and x-ms-summary says the same
+    return told
 
 
 def _turn_response(response: Json) -> Json:

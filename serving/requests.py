@@ -12,7 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
@@ -62,13 +61,9 @@ Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
 Number = Annotated[
     float,
+    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
     BeforeValidator(read_number),
-    Field(
-        ge=-LARGEST,
-        le=LARGEST,
-        allow_inf_nan=False,
-        description='A decimal string such as "59.90" is taken too.',
-    ),
+    Field(description='A decimal string such as "59.90" is taken too.'),
 ]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
 
@@ -110,14 +105,10 @@ def _name_attributes(given: list[Any]) -> dict[str, Any]:
     return {"": None} if twice else named  # a name that is none is refused
 
 
-# A map from names to texts and numbers has no type in many languages, so a list is described.
 Attributes = Annotated[
     dict[Name, Text | _Exact | None],
-    Field(max_length=MOST_ATTRIBUTES),
+    Field(max_length=MOST_ATTRIBUTES, json_schema_extra={"additionalProperties": False}),
     WrapValidator(_read_named),
-    WithJsonSchema(
-        {"type": "array", "maxItems": MOST_ATTRIBUTES, "items": Attribute.model_json_schema()}
-    ),
 ]
 
 

@@ -12,10 +12,12 @@ Schemas = dict[str, Schema]
 
 PLACE = "#/components/schemas/"
 
+NAMED = "Attribute"  # a name, and a text or a number
+
 _LISTS = ("anyOf", "oneOf")
 _PARTS = ("items", "additionalProperties")
 # Of OpenAPI 3.1 alone, or of no use where nothing is null: what is left out says as much.
-_DROPPED = ("default", "propertyNames", "patternProperties", "examples", "discriminator")
+_DROPPED = ("default", "examples", "discriminator")
 
 
 def simplify_schemas(schemas: Schemas, answered: set[str]) -> Schemas:
@@ -30,7 +32,9 @@ def simplify_schemas(schemas: Schemas, answered: set[str]) -> Schemas:
         if "discriminator" in schema:
             chosen = [whole[one["$ref"].removeprefix(PLACE)] for one in schema["oneOf"]]
             schema = {**_merge(chosen, schema), "title": schema["title"]}
-        told = _drop_unknown(_drop_null(_each(schema, change)))
+        told = _drop_unknown(_drop_null(_each(_open_map(schema), change)))
+        if "anyOf" in _find_part(told):
+            return _list_named(told)
         if told.get("properties") and told.get("title") not in schemas:
             named[told["title"]] = told
             return {"$ref": f"{PLACE}{told['title']}"}
@@ -38,6 +42,27 @@ def simplify_schemas(schemas: Schemas, answered: set[str]) -> Schemas:
 
     simple = {name: change({**schema, "title": name}) for name, schema in whole.items()}
     return {**simple, **named}
+
+
+def _list_named(schema: Schema) -> Schema:
+    """Return a list for a map from names to texts and numbers, which many languages lack."""
+    said = f"{schema['description']} A map from names to texts and numbers is taken too."
+    kept = {"title": schema["title"], "description": said, "maxItems": schema["maxProperties"]}
+    return {"type": "array", **kept, "items": {"$ref": f"{PLACE}{NAMED}"}}
+
+
+def _open_map(schema: Schema) -> Schema:
+    """Return a map's schema without the form of its names, which is of OpenAPI 3.1."""
+    if "patternProperties" not in schema:
+        return schema
+    told = {n: p for n, p in schema.items() if n not in ("patternProperties", "propertyNames")}
+    (part,) = schema["patternProperties"].values()
+    return {**told, "additionalProperties": part}
+
+
+def _find_part(schema: Schema) -> Schema:
+    part = schema.get("additionalProperties")
+    return part if isinstance(part, dict) else {}
 
 
 def simplify_schema(schema: Schema) -> Schema:

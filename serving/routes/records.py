@@ -66,11 +66,7 @@ class Record(Asked):
     since: Moment | None = None
     country: Text | None = None
     kind: Text | None = None
-    attributes: Attributes = Field(
-        {},
-        description="The shop's own, as its layout names them; a map from names to texts"
-        " and numbers is taken too.",
-    )
+    attributes: Attributes = Field({}, description="The shop's own, as its layout names them.")
     valid_from: Moment | None = Field(
         None, description="Since when country, kind and attributes hold; always, unless told."
     )

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from serving.documents import openapi_30, swagger_20
 from serving.problems import Problem, answer_with_problems
+from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
 from serving.routes.scores import Question
@@ -18,6 +19,7 @@ VERSION = "1"  # of the routes, as their paths have it; models tell their own
 
 # What routes read from a body, or answer with, by themselves, so that FastAPI does not know it.
 FORMS: tuple[type[BaseModel], ...] = (
+    Attribute,
     Question,
     Invocations,
     InferenceRequest,
