@@ -1,5 +1,6 @@
 """All of a bundle but the model's own numbers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class BaseRate(BaseModel):
 class Manifest(BaseModel):
     """All of a bundle but the models' own numbers.
 
+    `percentiles` are of the customers scored at registration, `percentiles_in_stage` of those in
+    each segment of them, and `grade` is that of the recipe in its report.
     `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
     target has beside the first.
     """
@@ -87,6 +90,7 @@ class Manifest(BaseModel):
     calibration: Calibration
     priors: Priors
     percentiles: tuple[float, ...]
+    percentiles_in_stage: Mapping[str, tuple[float, ...]] = {}
     waits: Waits | None = None
     worth: Worth | None = None
     rules: tuple[str, ...] = ()

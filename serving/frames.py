@@ -10,6 +10,7 @@ from contract.bundle import Bundle
 from contract.models import Columns, Numbers
 from contract.predictions import PREDICTIONS
 from features.dictionary import describe
+from features.pairing import describe_pairs
 from serving.problems import RefusalError
 from serving.requests import SHOWN, point
 
@@ -45,9 +46,10 @@ def read_frame(bundle: Bundle, told: Mapping[str, Numbers], place: Place) -> Col
 
 def never_missing(bundle: Bundle) -> tuple[str, ...]:
     """Return the features that are known of every customer, as the dictionary says."""
-    said = {entry["name"]: entry["missing"] for entry in bundle.entries}
-    others = [name for name in bundle.frame if name not in said]
-    said |= {entry["name"]: entry["missing"] for entry in describe(tuple(others))}
+    entries = [*bundle.entries, *(describe_pairs() if bundle.shelf else ())]
+    said = {entry["name"]: entry["missing"] for entry in entries}
+    others = tuple(name for name in bundle.frame if name not in said)
+    said |= {entry["name"]: entry["missing"] for entry in describe(others)}
     return tuple(name for name in bundle.frame if not said[name].startswith("null"))
 
 

@@ -16,6 +16,7 @@ from contract.manifest import Kind
 from contract.models import Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
+from contract.segments import SEGMENT_INPUTS
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
@@ -72,7 +73,7 @@ class Scorer:
         for norms, bundles in self.shared:
             asked = [b for b in bundles if b.target in names]
             if asked:
-                read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
+                read = dict.fromkeys([*SEGMENT_INPUTS, *(name for b in asked for name in b.reads)])
                 rows = compute(history.assume(norms.products), {as_of: norms}, read)
                 known = Known(history, rows.columns, as_of)
                 for bundle in asked:
@@ -82,6 +83,7 @@ class Scorer:
             "customer_id": rows.ids,
             "as_of": [as_of] * len(rows),
             "stage": find_stages(silence),
+            "staleness_days": [_count_stale(chosen, as_of)] * len(rows),
             "warnings": _warn(silence),
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
         }
@@ -89,6 +91,12 @@ class Scorer:
         schema = flat_schema(list_own(self.bundles))
         fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
         return pa.table(fields, schema=schema)
+
+
+def _count_stale(bundles: list[Bundle], as_of: datetime) -> int:
+    """Return the whole days since the data ended that the oldest of the models learned from."""
+    oldest = min(bundle.manifest.as_of for bundle in bundles)
+    return max((as_of - oldest).days, 0)
 
 
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:

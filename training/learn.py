@@ -1,11 +1,13 @@
 """Learn one target: each kind in its own way, all judged out of time and held to the gate."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from contract.manifest import Kind
 from contract.moments import as_micros, as_utc
 from features.history import History
+from training.card import read_grade
 from training.chances import learn_chance
 from training.choice.learn import learn_choice
 from training.learned import Asked, Learned
@@ -22,6 +24,13 @@ KINDS: Mapping[Kind, Learn] = {
 
 
 def learn(history: History, target: Target, as_of: datetime, asked: Asked) -> Learned:
-    """Return the target learned from what happened before `as_of`, and nothing after."""
+    """Return the target learned from what happened before `as_of`, and nothing after.
+
+    The bundle says the grade of its report.
+    """
     as_of = as_utc(as_of)
-    return KINDS[target.kind](history.before(as_micros(as_of)), target, as_of, asked)
+    learned = KINDS[target.kind](history.before(as_micros(as_of)), target, as_of, asked)
+    told = {"grade": read_grade(learned.report) or None}
+    bundle = learned.bundle
+    graded = replace(bundle, manifest=bundle.manifest.model_copy(update=told))
+    return replace(learned, bundle=graded)
