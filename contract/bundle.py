@@ -92,16 +92,6 @@ class Bundle:
         """Return how many percent of the customers scored at registration lie below each value."""
         return find_percentiles(self.manifest.percentiles, probability)
 
-    def percentile_in_stage(self, probability: Numbers, columns: Columns) -> Percents:
-        """Return the same among those of each customer's segment; -1 where none were scored."""
-        told = np.full(len(probability), -1, dtype=np.int64)
-        if self.manifest.percentiles_in_stage:
-            segments = find_segments(columns)
-            for name, percentiles in self.manifest.percentiles_in_stage.items():
-                within = segments == SEGMENTS.index(name)
-                told[within] = find_percentiles(percentiles, probability[within])
-        return told
-
 
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """Write the bundle into the folder and return it with its sha256."""

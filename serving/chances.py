@@ -11,6 +11,7 @@ from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM
 from contract.bundle import Bundle
 from contract.flat import FLAT_NAMES
 from contract.models import Columns, Numbers
+from contract.segments import find_within
 from contract.waits import Waits
 from features.history import History
 
@@ -62,7 +63,7 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
 
 def _find_in_stage(bundle: Bundle, probability: Numbers, columns: Columns) -> Any:
     """Return the percentile within the segment; of those the target does not speak of, none."""
-    told = bundle.percentile_in_stage(probability, columns)
+    told = find_within(bundle.manifest.percentiles_in_stage, probability, columns)
     return _mask(told, (told < 0) | ~bundle.manifest.eligible.holds(columns))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from contract.manifest import Kind
 from contract.moments import as_micros, as_utc
+from contract.ranges import measure_ranges
 from features.history import History
 from training.card import read_grade
 from training.chances import learn_chance
@@ -26,11 +27,12 @@ KINDS: Mapping[Kind, Learn] = {
 def learn(history: History, target: Target, as_of: datetime, asked: Asked) -> Learned:
     """Return the target learned from what happened before `as_of`, and nothing after.
 
-    The bundle says the grade of its report.
+    The bundle says the grade of its report, and between which values features lay.
     """
     as_of = as_utc(as_of)
     learned = KINDS[target.kind](history.before(as_micros(as_of)), target, as_of, asked)
-    told = {"grade": read_grade(learned.report) or None}
-    bundle = learned.bundle
+    bundle, columns = learned.bundle, learned.columns
+    ranges = measure_ranges({n: columns[n] for n in bundle.manifest.inputs if n in columns})
+    told = {"grade": read_grade(learned.report) or None, "ranges": ranges}
     graded = replace(bundle, manifest=bundle.manifest.model_copy(update=told))
     return replace(learned, bundle=graded)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer
-from contract.columns import AttributeKind
+from contract.columns import ATTRIBUTE, AttributeKind
 from contract.flat import nest
 from contract.moments import as_micros
 from contract.norms import Norms
@@ -152,10 +152,32 @@ def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -
     return tell_history(list(records), lines, acts, entries, since, norms)
 
 
+def find_strange(record: Record, norms: Norms) -> tuple[str, ...]:
+    """Return a warning for each kind of thing that no model has seen, or that is not told."""
+    products = {line.product_id or None for line in record.transactions}
+    known: set[str | None] = {None, *norms.non_goods}
+    unseen = norms.products and any(p not in norms.products for p in products - known)
+    told: dict[str, Any] = {"country": record.country, "kind": record.kind}
+    told |= {f"{ATTRIBUTE}{name}": own for name, own in record.use(norms.attributes).items()}
+    words = [name for name, word in told.items() if _is_unseen(word, norms.ranks.get(name, {}))]
+    marks = {
+        "unseen_product": unseen,
+        "unseen_country": "country" in words,
+        "unseen_kind": "kind" in words,
+        "unseen_attribute": any(name.startswith(ATTRIBUTE) for name in words),
+        "missing_product": norms.products and None in products,
+    }
+    return tuple(name for name, marked in marks.items() if marked)
+
+
+def _is_unseen(word: Any, known: Mapping[str, int]) -> bool:
+    return bool(known) and isinstance(word, str) and word != "" and word not in known
+
+
 def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
     """Return the answer to the record that a flat row of the scorer holds.
 
-    Beside it are the models that answered, and the attributes they know.
+    Beside it are the models that answered, and the norms they go by.
     """
     moments = [line.ordered_at for line in record.transactions]
     moments += [act.occurred_at for act in record.interactions]
@@ -163,6 +185,7 @@ def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
     answer = nest(row | {"customer_id": record.customer_id})
     ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
-    unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
-    told = dict(answer) | {"warnings": answer.warnings + ignored + unused}
+    unused = (UNUSED,) if said - record.use(row["norms"].attributes).keys() else ()
+    strange = find_strange(record, row["norms"])
+    told = dict(answer) | {"warnings": answer.warnings + ignored + unused + strange}
     return Scored(record_id=record.record_id or key, **told)

@@ -97,7 +97,7 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
     history = tell_records(whole, as_of, norms)
     beside = {
         "models": [_name_model(scorer, target) for target in targets],
-        "attributes": norms.attributes,
+        "norms": norms,
     }
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
