@@ -29,9 +29,12 @@ class Ranges(BaseModel):
 
     def exceed(self, columns: Columns) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return whether a feature of each row lies clearly beyond what was seen."""
+        rows = len(next(iter(columns.values())))
         if not self.names:
-            return np.zeros(len(next(iter(columns.values()))), dtype=np.bool_)
-        told = np.stack([columns[name] for name in self.names])
+            return np.zeros(rows, dtype=np.bool_)
+        # Stacking takes twice as long for one customer, who is asked for more often than many.
+        told = np.concatenate([columns[name] for name in self.names])
+        told = told.reshape(len(self.names), rows)
         least, most = self._limits
         return np.asarray(((told < least) | (told > most)).any(axis=0))
 

@@ -174,6 +174,7 @@ def test_bundles_are_read_from_a_folder(tmp_path: Path) -> None:
     assert {t: b.version for t, b in loaded.items()} == {"churn": "3", "next_purchase": "7"}
 
 
+NEVER = np.array([np.nan, np.nan])
 WORDS = {"country": ("FR", "DE"), "kind": ("consumer",), "attribute_region": ("north",)}
 KNOWING = Norms(
     as_of=MOMENT,
@@ -243,3 +244,12 @@ def test_attributes_listed_wrongly_are_refused(scorer: Scorer, listed: Any) -> N
         ask(scorer, {"customer_id": "c", "attributes": listed})
     [fault] = refused.value.more["errors"]
     assert (fault["pointer"], fault["code"]) == ("/records/0/attributes", "not_attributes")
+
+
+def test_ranges_of_no_customer_and_of_no_feature() -> None:
+    seen = measure_ranges({"a": np.array([1.0, 3.0]), "b": np.array([2.0, 2.0]), "c": NEVER})
+    assert seen.names == ("a",), "what never varied, or was never known, has no range"
+    told = {"a": np.array([0.79, 0.81, np.nan, 3.21]), "b": np.array([9.0, 9.0, 9.0, 9.0])}
+    assert seen.exceed(told).tolist() == [True, False, False, True]
+    assert seen.exceed({"a": np.array([])}).tolist() == []
+    assert measure_ranges({}).exceed(told).tolist() == [False] * 4
