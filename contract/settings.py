@@ -26,6 +26,16 @@ class Settings(BaseSettings):
         None, description="Folder of bundles the service serves; empty means those in the Bento."
     )
 
+    store: str = Field(
+        "",
+        description="SQLAlchemy URL of the store; empty means SQLite in PATRON_HOME/patron.db.",
+    )
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is: what is known of customers between calls."""
+        return self.store or f"sqlite:///{self.home.resolve() / 'patron.db'}"
+
     @property
     def mlruns(self) -> Path:
         """The folder of MLflow's database and artifacts."""

@@ -15,6 +15,7 @@ from serving.routes.front import SECONDS, Front
 from serving.routes.scores import answer
 from serving.routes.web import make_app
 from serving.scorer import Scorer
+from serving.store.opened import open_store
 
 LOG = logging.getLogger("bentoml.patron")
 
@@ -49,6 +50,8 @@ class Patron:
     """Scores customers: POST /v1/scores, GET /v1/models, GET /openapi.json."""
 
     def __init__(self) -> None:
+        # Opened here and not where it is imported: each worker has connections of its own.
+        APP.state.store = open_store(read_settings().store_url)
         try:
             APP.state.scorer = load_scorer(read_settings().bundles or PACKED)
         except PatronError as error:

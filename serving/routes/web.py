@@ -13,6 +13,7 @@ from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
 from serving.routes.scores import Question
+from serving.routes.told import Interactions, Transactions
 from serving.tensors import InferenceError, InferenceRequest
 
 VERSION = "1"  # of the routes, as their paths have it; models tell their own
@@ -21,6 +22,8 @@ VERSION = "1"  # of the routes, as their paths have it; models tell their own
 FORMS: tuple[type[BaseModel], ...] = (
     Attribute,
     Question,
+    Transactions,
+    Interactions,
     Invocations,
     InferenceRequest,
     Problem,
@@ -48,6 +51,7 @@ def make_app() -> FastAPI:
     app.state.paths = {*published, *(route.path for route in routes)}
     app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in r.path]
     app.state.scorer = None
+    app.state.store = None
     app.state.reasons = []
     answer_with_problems(app)
     return app
