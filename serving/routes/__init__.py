@@ -3,8 +3,10 @@
 from fastapi import APIRouter
 
 from serving.routes import (
+    compat,
     health,
     hooks,
+    inference,
     interactions,
     last,
     metrics,
@@ -16,5 +18,5 @@ from serving.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    hooks.ROUTER, privacy.ROUTER, health.ROUTER, metrics.ROUTER,
+    hooks.ROUTER, privacy.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip

@@ -14,9 +14,8 @@ from starlette.responses import Response
 
 from contract.moments import EPOCH
 from serving.privacy import LEFT, erase_customers, export_customer
-from serving.requests import Name, read_form
+from serving.requests import Name, read_form, require_json
 from serving.routes.records import Asked
-from serving.routes.scores import require_json
 from serving.routes.stored import find_store
 from serving.routes.told import REFUSALS, describe
 from serving.store.opened import Store
