@@ -25,7 +25,7 @@ LOG = logging.getLogger("bentoml.patron")
 
 POLL_S = 1.0  # another process may have kept a letter
 GATHER_S = 0.02  # letters that come together are read together
-PRUNE_S = 3600
+PRUNED_EVERY = 3600  # rounds, of a second or less
 ROWS_AT_ONCE = 1_000
 LONGEST_KEY = 70  # with its source it is a name of our forms
 
@@ -178,17 +178,19 @@ class Reader:
         self._thread.join()
 
     def _run(self) -> None:
-        polls = 0
+        rounds, well = 0, True
         while not self._stopped.is_set():
             if self._woken.wait(POLL_S):
                 self._stopped.wait(GATHER_S)
             self._woken.clear()
             try:
                 read_inbox(self._store)
-                if polls % PRUNE_S == 0:
+                if rounds % PRUNED_EVERY == 0:
                     inbox.prune(self._store)
+                rounds, well = rounds + 1, True
             except Exception as error:
                 # Whatever it is, the next second may be better. Its message may hold rows.
-                LOG.error("The inbox cannot be read: %s", type(error).__name__)
+                if well:
+                    LOG.error("The inbox cannot be read now: %s", type(error).__name__)
+                well = False
                 self._stopped.wait(POLL_S)
-            polls += 1

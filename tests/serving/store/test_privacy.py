@@ -265,6 +265,19 @@ def test_not_one_byte_of_an_erased_customer_is_in_the_files(tmp_path, monkeypatc
     assert not [who for who in gone if who.encode() in read_files(tmp_path)]
 
 
+def test_while_someone_reads_the_log_is_not_emptied_and_that_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.store.privacy.CLEANED_WITHIN_S", 0.1)
+    store = open_store(f"sqlite:///{tmp_path / 'patron.db'}")
+    fill(store, *map(str, range(500)))
+    with store.read() as reading:
+        reading.exec_driver_sql("BEGIN")
+        reading.execute(sql.select(HELD["answers"])).first()
+        assert not erase_customers(store, ["1"])[1]
+        reading.exec_driver_sql("COMMIT")
+    assert rewrite(store)
+    store.close()
+
+
 def test_the_tables_can_be_written_anew_and_hold_what_they_held(store):
     fill(store, "C-1", "C-2")
     erase_customers(store, ["C-1"])
