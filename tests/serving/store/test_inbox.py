@@ -114,6 +114,20 @@ def test_many_readers_read_each_letter_once_and_in_order(store, url):
     assert sorted(line.amount for line in lines) == [195.0, 196.0, 197.0, 198.0, 199.0]
 
 
+def test_one_reader_waits_for_another(store, url):
+    create_hook(store, "crm", "odoo")
+    keep(store, sell(1))
+    other = open_store(url)
+    with ThreadPoolExecutor(1) as pool:
+        with other.write() as reading_too:
+            inbox.take_turn(reading_too)
+            read = pool.submit(read_inbox, store)
+            time.sleep(0.3)
+            assert not read.done()
+        assert read.result(timeout=10) == 1
+    other.close()
+
+
 def test_a_row_that_the_database_refuses_holds_up_no_other(store):
     create_hook(store, "crm", "odoo")
     refuse_large(store)
