@@ -68,7 +68,7 @@ class Manifest(BaseModel):
     """All of a bundle but the models' own numbers.
 
     `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
-    target has beside the first.
+    target has beside the first; `usual` what is usual of features, beside which reasons are told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,6 +91,7 @@ class Manifest(BaseModel):
     worth: Worth | None = None
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    usual: dict[str, float] = {}
     metrics: dict[str, float]
     dictionary: str
     files: dict[str, str] = {}

@@ -12,6 +12,8 @@ from contract.manifest import BaseRate, Manifest, Priors
 from contract.models import list_once
 from contract.moments import as_micros
 from contract.norms import Norms
+from contract.shapley import find_usual
+from contract.shares import list_compared
 from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import describe, fingerprint
@@ -105,6 +107,8 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
     fitted, snapshots, stages = refitted
     best, plan = fitted[judged.best], judged.plan
     inputs = list_once(best.model.inputs)
+    rules = {segment: fitted[rule].fold() for segment, rule in plan.rules.items()}
+    compared = list_once([n for m in (best.model, *rules.values()) for n in list_compared(m)])
     manifest = Manifest(
         target=target.name,
         meaning=target.meaning,
@@ -120,6 +124,7 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         percentiles=(),
         waits=_find_waits(target, best, snapshots.at(stages.closed), stages),
         rules=tuple(plan.rules),
+        usual=find_usual(snapshots.at([stages.serve]).columns, compared),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )
@@ -129,7 +134,7 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         baseline=fitted["days_since_order"].fold(),
         entries=describe(inputs),
         norms=norms,
-        rules={segment: fitted[rule].fold() for segment, rule in plan.rules.items()},
+        rules=rules,
     )
     return _add_percentiles(bundle, snapshots.at([stages.serve]))
 
