@@ -11,6 +11,7 @@ from contract.bundle import Bundle
 from contract.choice import USUAL
 from contract.forms import Blend
 from contract.linear import Logistic, count_terms
+from contract.manifest import Eligible
 from contract.models import Columns, Model, Numbers, list_once, log_odds
 from contract.segments import SEGMENTS, find_segments
 from contract.shapley import Usual, split, stand_in
@@ -50,17 +51,28 @@ def share_chance(bundle: Bundle, columns: Columns) -> Shares:
     way there is the doing of the feature by which they are known.
     """
     manifest = bundle.manifest
-    eligible = manifest.eligible.holds(columns)
-    shares = share_model(bundle, columns)
-    base = log_odds(manifest.base_rate.share)
     silence = columns["days_since_order"]
     prior = np.where(np.isnan(silence), manifest.priors.prospect, manifest.priors.lapsed)
-    names = list_once([*shares.names, manifest.eligible.feature])
+    start = np.full(len(silence), log_odds(manifest.base_rate.share))
+    shares = share_model(bundle, columns)
+    return speak_of_others(shares, (manifest.eligible, columns), (start, log_odds(prior)))
+
+
+def speak_of_others(
+    shares: Shares, whom: tuple[Eligible, Columns], way: tuple[Numbers, Numbers]
+) -> Shares:
+    """Return the shares; of others than eligible the feature by which that is known adds it all.
+
+    `way` is what these start from and what is told of them.
+    """
+    rule, columns = whom
+    eligible = rule.holds(columns)
+    start, told = way
+    names = list_once([*shares.names, rule.feature])
     added = np.zeros((len(eligible), len(names)))
     added[:, : len(shares.names)] = np.where(eligible[:, None], shares.added, 0.0)
-    place = names.index(manifest.eligible.feature)
-    added[~eligible, place] = (log_odds(prior) - base)[~eligible]
-    return Shares(np.where(eligible, shares.start, base), names, added)
+    added[~eligible, names.index(rule.feature)] = (told - start)[~eligible]
+    return Shares(np.where(eligible, shares.start, start), names, added)
 
 
 def share_model(bundle: Bundle, columns: Columns) -> Shares:
