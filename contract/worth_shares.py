@@ -26,8 +26,9 @@ SCALES: dict[str, Callable[[Numbers], Numbers]] = {
 def share_worth(bundle: Bundle, columns: Columns) -> dict[str, Shares]:
     """Return the shares of each part over the span it was learned over.
 
-    What carries the parts on to the horizon, and that who orders does so once at least, are no sums
-    and stay out. Of who the target does not speak of the parts that such came to are told.
+    What carries the parts on to the horizon, the level of the orders, which hangs on the chance,
+    and that who orders does so once at least, are no sums and stay out. Of who the target does not
+    speak of the parts that such came to are told.
     """
     others, whom = find_worth(bundle).others, bundle.manifest.eligible
     told: dict[str, Shares] = {}
@@ -43,7 +44,8 @@ def _share_part(bundle: Bundle, columns: Columns, part: str) -> Shares:
     """Return the shares of one part: of what it starts from, and of what its model says beyond."""
     worth, usual = find_worth(bundle), bundle.manifest.usual
     model = bundle.model if part == "chance" else bundle.parts[part]
-    trust, level = getattr(worth.trust, part), getattr(worth.over_span, part)
+    trust = getattr(worth.trust, part)
+    level = 0.0 if part == "orders" else getattr(worth.over_span, part)
 
     def start(given: Columns) -> Numbers:
         begun: Told = begin(worth.start, bundle.norms, {**columns, **given}, worth.span_days)

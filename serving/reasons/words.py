@@ -51,7 +51,7 @@ def tell_feature(name: str, spoken: Spoken) -> str:
 def tell_number(number: float, unit: str, english: bool) -> str:
     """Return a number as people of the language write it, with its unit where that is none else."""
     if unit in PERCENT:
-        share = f"{100 * number:.0f}" if abs(number) >= 0.1 else f"{100 * number:.1f}"
+        share = f"{100 * number:.0f}" if number >= 0.1 or not number else f"{100 * number:.1f}"
         return f"{share} %" if english else f"{share}%"
     if unit.startswith("money"):
         return f"{number:,.2f}"

@@ -13,6 +13,7 @@ from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.told import Act, Entry, Line, tell_history
+from serving.reasons.explain import Reason
 from serving.requests import Attributes, Moment, Name, Number, Text
 
 LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
@@ -90,6 +91,9 @@ class Scored(Answer, _Result):
     """The answer to one record."""
 
     status: Literal["ok"] = "ok"
+    reasons: list[Reason] | None = Field(
+        None, description="Where asked for: by target, the strongest first."
+    )
 
 
 class RecordError(BaseModel):
@@ -165,4 +169,4 @@ def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
     told = dict(answer) | {"warnings": answer.warnings + ignored + unused}
-    return Scored(record_id=record.record_id or key, **told)
+    return Scored(record_id=record.record_id or key, reasons=row.get("reasons"), **told)

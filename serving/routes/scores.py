@@ -11,6 +11,10 @@ from starlette.responses import Response
 
 from contract.answers import ModelUsed
 from serving.problems import Problem, RefusalError
+from serving.reasons.explain import Told, explain
+from serving.reasons.languages import choose_language
+from serving.reasons.limit import MOST_EXPLAINED, refuse_many
+from serving.reasons.words import Language
 from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
@@ -28,6 +32,7 @@ class Question(Asked):
     as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
     targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
     records: list[Record] = Field(min_length=1, max_length=1000)
+    explain: bool = Field(False, description=f"Tell reasons; of {MOST_EXPLAINED} records at most.")
 
 
 class Summary(BaseModel):
@@ -63,25 +68,28 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 )
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
-    _require_json(request)
+    require_json(request)
     scorer = find_scorer(request)
     body = await request.body()
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, scorer, request.scope["request_id"])
+    language = choose_language(request.headers.get("accept-language", ""))
+    return await asyncio.to_thread(_respond, body, scorer, request.scope["request_id"], language)
 
 
-def _respond(body: bytes, scorer: Scorer, request_id: str) -> Response:
-    scores = answer(body, scorer, request_id)
+def _respond(body: bytes, scorer: Scorer, request_id: str, language: Language) -> Response:
+    scores = answer(body, scorer, request_id, language)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
+def answer(body: bytes, scorer: Scorer, request_id: str, language: Language = "en") -> Scores:
     """Return the answers to what the body asks."""
     question = read_form(Question, body)
+    if question.explain:
+        refuse_many(len(question.records))
     as_of = question.as_of or datetime.now(UTC)
-    targets = _choose(question, as_of, scorer)
+    targets = choose_targets(question, as_of, scorer)
     # Two records may speak of one customer, so the tables know each record by its position.
     records = {str(i): record for i, record in enumerate(question.records)}
     results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
@@ -89,12 +97,14 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
     norms = scorer.norms
     history = tell_records(whole, as_of, norms)
     beside = {
-        "models": [_name_model(scorer, target) for target in targets],
+        "models": [name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
+    asked = as_of, targets
+    reasons = explain(scorer, history, asked, Told(language)) if question.explain else {}
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
-        results[key] = tell(key, whole[key], row | beside)
+        results[key] = tell(key, whole[key], row | beside | {"reasons": reasons.get(key)})
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,
@@ -104,7 +114,7 @@ def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
     )
 
 
-def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
+def choose_targets(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     """Return the targets asked for, or refuse what no model here can answer."""
     if as_of > datetime.now(UTC) + AHEAD:
         fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
@@ -121,12 +131,14 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     return targets
 
 
-def _name_model(scorer: Scorer, target: str) -> ModelUsed:
+def name_model(scorer: Scorer, target: str) -> ModelUsed:
+    """Return which model answers for a target."""
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """Refuse a body that is not plain JSON in UTF-8."""
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"')
     if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
