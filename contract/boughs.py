@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
-BLOCK = 256  # rows at a time, so that what is looked up stays in the processor's cache
+BLOCK = 128  # rows at a time, so that what is looked up stays in the processor's cache
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from serving.reasons.words import ALL_LABELS, LANGUAGES, Spoken, tell_feature
 from serving.routes.explanations import explain_all
 from serving.routes.scores import answer
 from serving.scorer import Scorer
+from tests.conftest import ROOT
 from tests.serving.bundles import make_bundles
 from tests.serving.choices import make_choice
 from tests.serving.parity import draw_records
@@ -387,6 +388,23 @@ def test_the_document_describes_both(service):
     assert "explain" in document["components"]["schemas"]["Question"]["properties"]
     listed = document["components"]["schemas"]["Explanation"]["properties"]
     assert listed["reasons"]["items"] == {"$ref": "#/components/schemas/Reason"}
+
+
+def test_the_page_shows_what_is_answered(scorer):
+    page = (ROOT / "docs" / "reasons.md").read_text("utf-8")
+    asked = re.search(r"<<'JSON'\n(.+?)\nJSON\n", page, re.S)[1]
+    shown = parse(re.search(r"```json\n(.+?)```", page, re.S)[1])
+    told = parse(explain_all(asked.encode(), scorer, "crm-79").model_dump_json(exclude_none=True))
+    for answer_ in (shown, told):
+        del answer_["results"][0]["models"]  # whose sha256 is of the day they were made
+    for kind in ("reasons", "changes"):
+        pairs = zip(shown["results"][0].pop(kind), told["results"][0].pop(kind), strict=True)
+        for one, other in pairs:
+            assert one.keys() == other.keys()
+            for name, value in one.items():
+                near = pytest.approx(value, rel=1e-3) if isinstance(value, float) else value
+                assert other[name] == near
+    assert shown == told
 
 
 def test_nobody_is_explained_in_process_without_a_limit(scorer):
