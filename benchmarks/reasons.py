@@ -30,10 +30,16 @@ from features.compute import compute
 from features.dictionary import FEATURES
 from features.gather import read_history
 from features.norms import find_norms
+from serving.reasons.changes import find_changes
+from serving.reasons.explain import Told, explain
 from serving.reasons.ranking import rank_groups
 from serving.reasons.words import BESIDE, Spoken, tell_feature
+from serving.scorer import Scorer
 from training.families.boosting import BOOSTED, FIXED
+from training.learn import learn
+from training.learned import Asked
 from training.ranks import find_knots
+from training.targets import TARGETS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reasons.md"
 BEGIN, END = "<!-- begin: benchmarks/reasons.py -->", "<!-- end of reasons -->"
@@ -129,6 +135,26 @@ def tell_groups(made: Columns, norms: Norms, rows: Floats) -> Iterator[str]:
     yield f"| | three sentences | {1_000 / seconds:,.0f} | {1e3 * seconds:.1f} | |"
 
 
+def time_live() -> Iterator[str]:
+    """Yield what scores, reasons and changes of one target take for few customers at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop.make_shop(Path(folder), shop.Plan(1_000, 24, 1))
+        history = read_history(find_tables(folder))
+    learned = learn(history, TARGETS["churn"].over(90), AS_OF, Asked(lambda step: None))
+    scorer, asked = Scorer({"churn": learned.bundle}), (AS_OF, ["churn"])
+    for count in (1, 100):
+        some = history.block(0, count)
+        ways = {
+            "scores alone": partial(scorer.score, some, *asked),
+            "reasons": partial(explain, scorer, some, asked, Told()),
+            "changes": partial(find_changes, scorer, some, asked),
+        }
+        for name, job in ways.items():
+            seconds, _ = time_best(job)
+            rate = f"{count / seconds:,.0f} | {1e6 * seconds / count:,.0f}"
+            yield f"| {learned.bundle.manifest.family}, {count} at once | {name} | {rate} | |"
+
+
 def main() -> None:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,7 +168,9 @@ def main() -> None:
         f" before: {load:.1f} on {os.cpu_count()} cores.\n\n| trees | | rows a second | µs a row |"
         " largest difference |\n|---|---|---|---|---|"
     )
-    table = "\n".join([head, *compare(rows, asked.beside), *tell_groups(made, norms, rows)])
+    table = "\n".join(
+        [head, *compare(rows, asked.beside), *tell_groups(made, norms, rows), *time_live()]
+    )
     print(table)
     if asked.write:
         before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)

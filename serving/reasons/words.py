@@ -56,8 +56,12 @@ def tell_number(number: float, unit: str, english: bool) -> str:
     if unit.startswith("money"):
         return f"{number:,.2f}"
     plain = _round(number)
-    if unit != "days":
-        return plain
+    return _tell_days(number, plain, english) if unit == "days" else plain
+
+
+def _tell_days(number: float, plain: str, english: bool) -> str:
+    if 0 < number < 1:
+        return "less than a day" if english else "不到1天"
     if not english:
         return f"{plain}天"
     return f"{plain} day" if plain == "1" else f"{plain} days"

@@ -6,9 +6,11 @@ import xgboost
 
 from contract.cutting import cut_boughs
 from contract.linear import Logistic
+from contract.manifest import Manifest
 from contract.plain import Cells, Repeating
 from contract.shapley import find_usual, split, stand_in
 from contract.shares import Given, share_form
+from tests.serving.choices import make_choice
 
 ROWS = 200
 
@@ -120,3 +122,15 @@ def test_who_is_as_usual_has_no_shares(columns):
     for model in FORMS.values():
         shares = share_form(model, Given(row, np.zeros(1), usual))
         assert np.abs(shares.added).sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_bundle_that_does_not_know_what_is_usual_is_shared_out_whole_all_the_same(columns):
+    for model in FORMS.values():
+        shares = share_form(model, Given(columns, np.zeros(ROWS), {}))
+        assert shares.told == pytest.approx(model.margin(columns, 0.0), abs=1e-12)
+
+
+def test_a_manifest_from_before_reasons_is_read():
+    told = make_choice().manifest.model_dump(mode="json")
+    del told["usual"]
+    assert Manifest.model_validate(told).usual == {}

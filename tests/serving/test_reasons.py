@@ -40,6 +40,7 @@ from tests.serving.bundles import make_bundles
 from tests.serving.choices import make_choice
 from tests.serving.parity import draw_records
 from tests.serving.running import Service, assert_problem, parse, post, running, score
+from tests.serving.test_worths import bundle as worth_bundle  # noqa: F401 - a fixture
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 NOW = as_micros(AS_OF)
@@ -103,6 +104,10 @@ def test_sentences_hold_the_customers_own_numbers():
     assert say("lateness", lateness=9.0, days_since_order=9.0, mean_gap=0.1) == (
         "Silence in units of the usual gap: 9."
     )
+    assert say("days_since_order", days_since_order=0.2, mean_gap=0.6) == (
+        "Last order less than a day ago; usual gap is less than a day."
+    )
+    assert say("order_days", order_days=0.0) == "Days with an order so far: 0 days."
     assert say("orders_90d", orders_90d=3.0) == "Orders in the last 90 days: 3."
     assert say("discount_share", discount_share=0.257) == (
         "Discounts as a share of the full price: 26 %."
@@ -229,6 +234,24 @@ def test_reasons_of_a_category_are_of_the_one_shown_first():
     (explained,) = explain_choice(bundle, Known(history, rows.columns, AS_OF))
     told = [log_odds(row["cross_sell_1_probability"]) for row in first]
     assert explained.shares.told == pytest.approx(told, abs=1e-9)
+
+
+def test_reasons_of_a_worth_are_told_part_by_part(worth_bundle):  # noqa: F811
+    scorer = Scorer({"lifetime_value": worth_bundle})
+    history = make_history(worth_bundle.norms)
+    reasons = explain(scorer, history, (AS_OF, ["lifetime_value"]), Told())
+    parts = ["order_probability", "orders_if_any", "expected_order_value"]
+    for own in "abd":
+        told = [r.part for r in reasons[own]]
+        assert sorted(told, key=parts.index) == told and set(told) <= set(parts)
+        assert "order_probability" in told
+    assert {r.text for r in reasons["c"]} == {"No order yet."}
+    assert [r.part for r in reasons["c"]] == parts
+    changes = find_changes(scorer, history, (AS_OF, ["lifetime_value"]))
+    plain = scorer.score(history, AS_OF).to_pylist()
+    (change,) = changes["a"]
+    assert (change.measure, change.edit) == ("predicted", "order_again")
+    assert change.before == plain[0]["predicted_lifetime_value"] < change.after
 
 
 # What would change an answer
