@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from serving.routes import (
     compat,
+    explanations,
     health,
     inference,
     interactions,
@@ -15,6 +16,6 @@ from serving.routes import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
+    models.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip
