@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from serving.routes import (
     compat,
+    explanations,
     health,
     hooks,
     inference,
@@ -17,6 +18,7 @@ from serving.routes import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    hooks.ROUTER, privacy.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
+    models.ROUTER, hooks.ROUTER, privacy.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip
