@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, metrics, models, scores
+from serving.routes import health, models, scores
 
-ROUTERS: tuple[APIRouter, ...] = (scores.ROUTER, models.ROUTER, health.ROUTER, metrics.ROUTER)
+ROUTERS: tuple[APIRouter, ...] = (scores.ROUTER, models.ROUTER, health.ROUTER)

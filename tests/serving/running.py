@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ ENDED_WITHIN_S = 20
 SERVE = """
 import sys
 from pathlib import Path
-from serving.bento import Address, serve_newest
-sys.exit(serve_newest(Path(sys.argv[1]), Address("127.0.0.1", int(sys.argv[2]))))
+from serving.bento import Address, Listen, serve_newest
+port = int(sys.argv[2])
+listen = Listen(Address("127.0.0.1", port), Address("127.0.0.1", port + 1))
+sys.exit(serve_newest(Path(sys.argv[1]), listen))
 """
 
 
@@ -40,9 +42,22 @@ class Service:
 
 
 def find_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """Return a free port with a free one above it, for metrics."""
+    while True:
+        with socket.socket() as trial, socket.socket() as above:
+            trial.bind(("127.0.0.1", 0))
+            port = int(trial.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                above.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def read_metrics(client: httpx.Client) -> str:
+    """Return what the service tells on its inner port."""
+    answer = httpx.get(f"http://127.0.0.1:{(client.base_url.port or 0) + 1}/metrics", timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return answer.text
 
 
 @contextmanager

@@ -9,33 +9,31 @@ from contract.errors import BundleError
 from serving.bento import (
     Address,
     BentoError,
+    Listen,
     build_bento,
     find_sources,
     pin_packages,
-    serve_bundles,
+    serve_followed,
     serve_newest,
 )
-from tests.serving.bundles import make_bundles
+from tests.serving.running import find_port
 
 
-def test_a_taken_port(tmp_path: Path) -> None:
-    bundles = make_bundles(tmp_path / "made")
+@pytest.mark.parametrize("taken_is", ["callers", "metrics"])
+def test_a_taken_port(tmp_path: Path, taken_is: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = Address(*taken.getsockname())
+        free = Address("127.0.0.1", find_port())
+        listen = Listen(free, free)._replace(**{taken_is: address})
         with pytest.raises(BentoError, match="Address already in use") as refused:
-            serve_bundles(bundles, tmp_path / "bentos", address)
+            serve_followed(tmp_path / "current", listen, pytest.fail, tmp_path / "bentos")
     assert f"127.0.0.1:{address.port}" in refused.value.found
     assert refused.value.to_do == "Choose another host or port."
 
 
 def test_no_bento_to_serve(tmp_path: Path) -> None:
     with pytest.raises(BentoError, match="There is no Bento of patron in"):
-        serve_newest(tmp_path, Address("127.0.0.1", 0))
-
-
-def test_no_bundles_to_serve(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="There is no model in"):
-        serve_bundles(tmp_path, tmp_path / "bentos", Address("127.0.0.1", 0))
+        serve_newest(tmp_path, Listen(Address("127.0.0.1", 0), Address("127.0.0.1", 0)))
 
 
 def test_no_bundles_no_bento(tmp_path: Path) -> None:
