@@ -64,11 +64,29 @@ def read_metrics(client: httpx.Client) -> str:
 def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Client, Path]]:
     """Serve until the block ends; the process is gone then, whatever happened."""
     port = find_port()
+    told = {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    with launched([sys.executable, "-c", SERVE, str(home), str(port)], home, port, told) as service:
+        yield service
+
+
+@contextmanager
+def following(home: Path, tracking: str) -> Iterator[tuple[httpx.Client, Path]]:
+    """Serve what MLflow calls champions, and follow it, until the block ends."""
+    port = find_port()
+    words = ["serve", "--registry", "--port", str(port), "--poll", "0.2"]
+    told = {"PATRON_HOME": str(home), "MLFLOW_TRACKING_URI": tracking}
+    with launched([sys.executable, "-m", "cli", *words], home, port, told) as service:
+        yield service
+
+
+@contextmanager
+def launched(
+    command: list[str], home: Path, port: int, told: dict[str, str]
+) -> Iterator[tuple[httpx.Client, Path]]:
+    """Run the command until the block ends; yield a client of the port, and the log."""
     log = home / f"service-{port}.log"
-    command = [sys.executable, "-c", SERVE, str(home), str(port)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources())}
-    environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PATRON_", "MLFLOW_"))}
+    environment = kept | {"PYTHONPATH": str(find_sources())} | told
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True
@@ -80,9 +98,18 @@ def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Cli
         process.terminate()
         assert process.wait(ENDED_WITHIN_S) == 0
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        end(process)
+
+
+def end(process: Any) -> None:
+    """Have the process gone; its workers are of other groups, which only it can end."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
             process.wait(ENDED_WITHIN_S)
+            return
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(ENDED_WITHIN_S)
 
 
 def wait_until_it_answers(client: httpx.Client, process: Any, log: Path) -> None:
