@@ -34,6 +34,15 @@ class Settings(BaseSettings):
         le=65535,
         description="Port of the metrics; empty means one above the service's.",
     )
+    store: str = Field(
+        "",
+        description="SQLAlchemy URL of the store; empty means SQLite in PATRON_HOME/patron.db.",
+    )
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is: what is known of customers between calls."""
+        return self.store or f"sqlite:///{self.home.resolve() / 'patron.db'}"
 
     @property
     def mlruns(self) -> Path:

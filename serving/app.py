@@ -7,11 +7,11 @@ from typing import Any
 
 import bentoml
 
-from contract.errors import PatronError
 from contract.settings import read_settings
 from serving.routes.front import SECONDS, Front
 from serving.routes.metrics import open_metrics
 from serving.routes.web import make_app
+from serving.store.opened import open_store
 from serving.swap import Swap
 
 LOG = logging.getLogger("bentoml.patron")
@@ -30,7 +30,6 @@ CONFIG: dict[str, Any] = {
     "metrics": {"enabled": False, "namespace": "patron"},
 }
 
-
 APP = make_app()
 
 
@@ -41,14 +40,10 @@ class Patron:
     """Scores customers: POST /v1/scores, GET /v1/models, GET /openapi.json."""
 
     def __init__(self) -> None:
+        settings = read_settings()
+        # Opened here and not where it is imported: each worker has connections of its own.
+        APP.state.store = open_store(settings.store_url)
         gc.set_threshold(OBJECTS_BEFORE_GC)
-        try:
-            settings = read_settings()
-        except PatronError as error:
-            # Up but not ready, and /readyz says why: a restart alone would not help.
-            APP.state.reasons = [str(error)]
-            LOG.error("No model is loaded: %s", error)
-            return
         Swap(settings.bundles or PACKED, APP.state).start()
         port = settings.metrics_port or METRICS_PORT
         try:

@@ -25,6 +25,8 @@ ROOMS = ("contract", "features", "serving")
 BENTOFILE = "bentofile.yaml"
 REQUIREMENTS = Path("requirements/serve.txt")
 
+METRICS = "Choose another --metrics-port."
+
 Follow = Callable[[Event], None]
 
 _TAG = re.compile(r"__tag__:(\S+)")
@@ -125,6 +127,8 @@ def _serve(
     place: list[str], listen: Listen, environment: dict[str, str], follow: Follow | None = None
 ) -> int:
     """Run BentoML in the foreground; being asked to stop, stop it and wait until it has."""
+    if listen.callers == listen.metrics:
+        raise BentoError(f"{':'.join(map(str, listen.metrics))} is named twice.", METRICS)
     for address in listen:
         _refuse_taken(*address)
     host, port = listen.metrics
@@ -166,8 +170,8 @@ def _refuse_taken(host: str, port: int) -> None:
         with socket.socket(family) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise BentoError(
             f"{host}:{port} cannot be listened on: {reason}.", "Choose another host or port."
         ) from error

@@ -26,6 +26,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
     "not_found": Kind(404, "There is no such route"),
+    "no_answer": Kind(404, "No answer is stored"),
     "method_not_allowed": Kind(405, "The route does not know this method"),
     "body_too_slow": Kind(408, "The body did not arrive in time", retry_after_s=1),
     "body_too_large": Kind(413, "The body is too large"),
@@ -33,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     "wrong_form": Kind(422, "The body does not have the documented form"),
     "internal": Kind(500, "The service failed"),
     "not_ready": Kind(503, "The service has no model", retry_after_s=5),
+    "store_down": Kind(503, "The store cannot be reached", retry_after_s=2),
     "busy": Kind(503, "The service has too much to do", retry_after_s=1),
     "too_slow": Kind(504, "The answer took too long", retry_after_s=1),
 }

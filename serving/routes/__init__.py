@@ -2,6 +2,9 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, models, scores
+from serving.routes import health, interactions, last, models, scores, transactions
 
-ROUTERS: tuple[APIRouter, ...] = (scores.ROUTER, models.ROUTER, health.ROUTER)
+ROUTERS: tuple[APIRouter, ...] = (
+    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
+    health.ROUTER,
+)  # fmt: skip

@@ -15,7 +15,9 @@ from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
+from serving.routes.stored import join_all
 from serving.scorer import Scorer
+from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["scores"])
 
@@ -63,38 +65,41 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 )
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
-    _require_json(request)
-    scorer = find_scorer(request)
+    require_json(request)
+    scorer, store = find_scorer(request), request.app.state.store
     body = await request.body()
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, scorer, request.scope["request_id"])
+    return await asyncio.to_thread(_respond, body, (scorer, store), request.scope["request_id"])
 
 
-def _respond(body: bytes, scorer: Scorer, request_id: str) -> Response:
-    scores = answer(body, scorer, request_id)
+def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) -> Response:
+    scorer, store = served
+    scores = answer(body, scorer, request_id, store)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
-    """Return the answers to what the body asks."""
+def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
+    """Return the answers to what the body asks, by what it tells and what the store has."""
     question = read_form(Question, body)
     as_of = question.as_of or datetime.now(UTC)
     targets = _choose(question, as_of, scorer)
     # Two records may speak of one customer, so the tables know each record by its position.
     records = {str(i): record for i, record in enumerate(question.records)}
-    results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
-    whole = {key: record for key, record in records.items() if key not in results}
+    joined = join_all(records, store)
+    results: dict[str, Scored | Failed] = {**joined.failed}
+    results |= {k: e for k, r in joined.records.items() if (e := fail(k, r))}
+    whole = {key: record for key, record in joined.records.items() if key not in results}
     norms = scorer.norms
-    history = tell_records(whole, as_of, norms)
+    history = tell_records(whole, as_of, norms, joined.listed)
     beside = {
         "models": [_name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
-        results[key] = tell(key, whole[key], row | beside)
+        results[key] = tell(key, records[key], row | beside, joined.warnings.get(key))
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,
@@ -126,7 +131,8 @@ def _name_model(scorer: Scorer, target: str) -> ModelUsed:
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """Refuse a body that is told to be of another type than JSON."""
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"')
     if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):

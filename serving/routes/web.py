@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from serving.problems import answer_with_problems
 from serving.routes import ROUTERS
 from serving.routes.scores import Question
+from serving.routes.told import Interactions, Transactions
 
+FORMS = (Question, Transactions, Interactions)
 VERSION = "1"  # of the routes, as their paths have it; models tell their own
 
 
@@ -26,16 +28,18 @@ def make_app() -> FastAPI:
     routes = [route for router in ROUTERS for route in router.routes]
     app.state.paths = {app.openapi_url, *(getattr(route, "path", "") for route in routes)}
     app.state.scorer = None
+    app.state.store = None
     app.state.reasons = []
     answer_with_problems(app)
     make_openapi = app.openapi
-    app.openapi = lambda: _describe_question(make_openapi())  # type: ignore[method-assign]
+    app.openapi = lambda: _describe_bodies(make_openapi())  # type: ignore[method-assign]
     return app
 
 
-def _describe_question(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the request's form, which the route reads by itself, to the OpenAPI document."""
-    made = Question.model_json_schema(ref_template="#/components/schemas/{model}")
+def _describe_bodies(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the forms of bodies, which routes read by themselves, to the OpenAPI document."""
     schemas = document["components"]["schemas"]
-    schemas |= made.pop("$defs", {}) | {Question.__name__: made}
+    for form in FORMS:
+        made = form.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= made.pop("$defs", {}) | {form.__name__: made}
     return document

@@ -31,6 +31,18 @@ def test_a_taken_port(tmp_path: Path, taken_is: str) -> None:
     assert refused.value.to_do == "Choose another host or port."
 
 
+def test_one_address_for_callers_and_metrics(tmp_path: Path) -> None:
+    one = Address("127.0.0.1", find_port())
+    with pytest.raises(BentoError, match=f"127.0.0.1:{one.port} is named twice"):
+        serve_followed(tmp_path / "current", Listen(one, one), pytest.fail, tmp_path / "bentos")
+
+
+def test_a_port_that_cannot_be(tmp_path: Path) -> None:
+    listen = Listen(Address("127.0.0.1", 65535), Address("127.0.0.1", 65536))
+    with pytest.raises(BentoError, match=r"127\.0\.0\.1:65536 cannot be listened on"):
+        serve_followed(tmp_path / "current", listen, pytest.fail, tmp_path / "bentos")
+
+
 def test_no_bento_to_serve(tmp_path: Path) -> None:
     with pytest.raises(BentoError, match="There is no Bento of patron in"):
         serve_newest(tmp_path, Listen(Address("127.0.0.1", 0), Address("127.0.0.1", 0)))
