@@ -2,9 +2,18 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, interactions, last, models, scores, transactions
+from serving.routes import (
+    compat,
+    health,
+    inference,
+    interactions,
+    last,
+    models,
+    scores,
+    transactions,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    health.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip

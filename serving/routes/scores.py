@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.answers import ModelUsed
-from serving.problems import Problem, RefusalError
-from serving.requests import Moment, Name, point, read_form
+from serving.problems import RefusalError
+from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join_all
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer
 from serving.store.opened import Store
 
@@ -40,18 +41,26 @@ class Summary(BaseModel):
     failed: int
 
 
+# Told to machines as one object, whose parts hang on its status (serving/schemas.py).
+Result = Annotated[
+    Scored | Failed,
+    Field(
+        discriminator="status",
+        title="Result",
+        description="The answer to one record, or with status error why there is none.",
+    ),
+]
+
+
 class Scores(BaseModel):
     """The answers, in the order of the records."""
 
     request_id: str
     as_of: datetime
     summary: Summary
-    results: list[Annotated[Scored | Failed, Field(discriminator="status")]]
+    results: list[Result]
 
 
-_REFUSALS: dict[int | str, Any] = {
-    status: {"model": Problem} for status in (400, 408, 413, 415, 422, 500, 503, 504)
-}
 _SCHEMA = {"$ref": "#/components/schemas/Question"}
 _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 
@@ -59,7 +68,6 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 @ROUTER.post(
     "/v1/scores",
     response_model=Scores,
-    responses=_REFUSALS,
     operation_id="scoreCustomers",
     openapi_extra={"requestBody": _BODY},
 )
@@ -99,7 +107,9 @@ def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = N
     }
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
-        results[key] = tell(key, records[key], row | beside, joined.warnings.get(key))
+        stored = (joined.warnings[key],) if key in joined.warnings else ()
+        warnings = stored + find_strange(whole[key], norms)
+        results[key] = tell(key, records[key], row | beside, warnings)
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,
@@ -129,14 +139,3 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
 def _name_model(scorer: Scorer, target: str) -> ModelUsed:
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
-
-
-def require_json(request: Request) -> None:
-    """Refuse a body that is told to be of another type than JSON."""
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
-        detail = "Send Content-Type: application/json, in UTF-8."
-        raise RefusalError("unsupported_media_type", detail)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

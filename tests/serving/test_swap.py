@@ -195,7 +195,7 @@ def ready(client: httpx.Client) -> dict[str, Any]:
     return told
 
 
-def median_ms(client: httpx.Client, times: int = 80) -> float:
+def median_ms(client: httpx.Client, times: int) -> float:
     taken = []
     for _ in range(times):
         began = time.perf_counter()
@@ -308,12 +308,12 @@ def refuse_one(house: House, client: httpx.Client) -> None:
 
 
 def see_it_go_on_without_mlflow(client: httpx.Client, kill: Callable[[], None]) -> None:
-    with_mlflow = median_ms(client)
+    with_mlflow = min(median_ms(client, 25) for _ in range(3))  # the machine has other work too
     kill()
     wait(lambda: ready(client).get("stale", False), 15)
     [reason] = ready(client)["reasons"]
     assert reason.startswith("MLflow cannot be asked which models are champions")
     assert "patron_models_stale 1.0" in read_metrics(client)
-    without = median_ms(client)
+    without = min(median_ms(client, 25) for _ in range(3))
     print(f"Median {with_mlflow:.1f} ms with MLflow, {without:.1f} ms without.")
     assert without < 1.5 * with_mlflow + 3
