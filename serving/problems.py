@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.store.opened import StoreError
+
 MEDIA_TYPE = "application/problem+json"
 PLAIN = "/v2/"  # paths of the Open Inference Protocol, which has a form of error of its own
 
@@ -122,12 +124,18 @@ def find_route(scope: Any) -> str | None:
 def answer_with_problems(app: FastAPI) -> None:
     """Make the app tell everything that goes wrong as a problem."""
     app.add_exception_handler(RefusalError, _on_refusal)
+    app.add_exception_handler(StoreError, _on_store)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_failure)
 
 
 async def _on_refusal(request: Request, refusal: Any) -> Response:
     return refuse(request.scope, refusal)
+
+
+async def _on_store(request: Request, _error: Any) -> Response:
+    detail = "What is stored cannot be read or written now."
+    return refuse(request.scope, RefusalError("store_down", detail))
 
 
 async def _on_http(request: Request, error: Any) -> Response:

@@ -61,10 +61,13 @@ def read_metrics(client: httpx.Client) -> str:
 
 
 @contextmanager
-def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Client, Path]]:
+def running(
+    home: Path, bundles: Path | None = None, store: str = ""
+) -> Iterator[tuple[httpx.Client, Path]]:
     """Serve until the block ends; the process is gone then, whatever happened."""
     port = find_port()
     told = {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    told |= {"PATRON_STORE": store} if store else {}
     with launched([sys.executable, "-c", SERVE, str(home), str(port)], home, port, told) as service:
         yield service
 
