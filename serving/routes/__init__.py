@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from serving.routes import (
     compat,
+    explanations,
     health,
     inference,
     interactions,
@@ -14,6 +15,6 @@ from serving.routes import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    compat.ROUTER, inference.ROUTER, health.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
+    models.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip
