@@ -1,5 +1,6 @@
 """All of a bundle but the model's own numbers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contract.answers import Rung
 from contract.models import Columns
+from contract.ranges import Ranges
 from contract.waits import Waits
 from contract.worth import Worth
 
@@ -67,8 +69,11 @@ class BaseRate(BaseModel):
 class Manifest(BaseModel):
     """All of a bundle but the models' own numbers.
 
+    `percentiles` are of the customers scored at registration, `percentiles_in_stage` of those in
+    each segment of them; `ranges` are of the features of customers that the recipe was judged on,
+    and `grade` is that in its report.
     `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
-    target has beside the first.
+    target has beside the first; `usual` what is usual of features, beside which reasons are told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,10 +92,14 @@ class Manifest(BaseModel):
     calibration: Calibration
     priors: Priors
     percentiles: tuple[float, ...]
+    percentiles_in_stage: Mapping[str, tuple[float, ...]] = {}
+    ranges: Ranges | None = None
     waits: Waits | None = None
     worth: Worth | None = None
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    usual: dict[str, float] = {}
     metrics: dict[str, float]
+    grade: str | None = None
     dictionary: str
     files: dict[str, str] = {}

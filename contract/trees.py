@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from contract.boughs import Boughs
+from contract.cutting import cut_boughs
 from contract.errors import BundleError
 from contract.forest import Floats as Floats
 from contract.forest import Forest, plant
@@ -40,6 +42,11 @@ class Boosted:
         raw = booster.inplace_predict(rows, predict_type="margin", base_margin=start)
         # XGBoost 3.4 gives no rows a second dimension.
         return np.asarray(raw, dtype=np.float64).reshape(len(rows))
+
+    @cached_property
+    def boughs(self) -> Boughs:
+        """What each input adds, by tables; cut when first asked for."""
+        return cut_boughs(self.booster)
 
     @cached_property
     def plain(self) -> tuple[Any, Forest | None]:

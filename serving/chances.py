@@ -12,6 +12,7 @@ from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM
 from contract.bundle import Bundle
 from contract.flat import FLAT_NAMES
 from contract.models import Columns, Numbers
+from contract.segments import find_within
 from contract.waits import Waits
 from features.history import History
 
@@ -52,6 +53,7 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     own = {
         "probability": probability,
         "percentile": percentile,
+        "percentile_in_stage": _find_in_stage(bundle, probability, columns),
         "band": np.where(
             percentile >= HIGH, "high", np.where(percentile >= MEDIUM, "medium", "low")
         ),
@@ -62,16 +64,27 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     if manifest.waits:
         own |= _tell_dates(manifest.waits, probability, known.as_of)
     # Who has left gets a stage and no score, where the target speaks of leaving.
-    silent = ~eligible if manifest.eligible.others == "stage" else None
-    if silent is not None and silent.any():
-        own = {name: np.ma.array(values, mask=silent) for name, values in own.items()}
+    if manifest.eligible.others == "stage":
+        own = {name: _mask(told, ~eligible) for name, told in own.items()}
     return name_columns(bundle.target, own)
 
 
 def name_columns(target: str, own: Flat) -> Flat:
     """Return what is told of a target under the names of flat columns."""
-    flat = {f"{target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(name, name): values for name, values in flat.items()}
+    flat = {f"{target}_{name}": told for name, told in own.items()}
+    return {FLAT_NAMES.get(name, name): told for name, told in flat.items()}
+
+
+def _find_in_stage(bundle: Bundle, probability: Numbers, columns: Columns) -> Any:
+    """Return the percentile within the segment; of those the target does not speak of, none."""
+    told = find_within(bundle.manifest.percentiles_in_stage, probability, columns)
+    return _mask(told, (told < 0) | ~bundle.manifest.eligible.holds(columns))
+
+
+def _mask(told: Any, hidden: np.ndarray[Any, Any]) -> Any:
+    if not hidden.any():
+        return told
+    return np.ma.array(told, mask=np.ma.getmaskarray(told) | hidden)
 
 
 def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:

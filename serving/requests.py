@@ -6,11 +6,21 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import float_schema, union_schema
+from starlette.requests import Request
 
 from contract.columns import LARGEST, MOST_ATTRIBUTES
+from serving.numbers import Number as Number
+from serving.numbers import list_faults
+from serving.numbers import read_number as read_number
 from serving.problems import RefusalError
 
 YEARS = range(1900, 2200)
@@ -18,22 +28,11 @@ SHOWN = 20  # faults told in one problem
 
 Form = TypeVar("Form", bound=BaseModel)
 
-_DECIMAL = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
-
-
-def read_number(given: Any) -> float:
-    """Return a JSON number, or the number that a decimal string such as "59.90" tells."""
-    if isinstance(given, str) and _DECIMAL.fullmatch(given):
-        return float(given)
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise PydanticCustomError("not_a_number", 'A number or a decimal like "59.90" is expected.')
-    # An integer of hundreds of digits has no double; that it is too large is all that counts.
-    return float(max(min(given, 10 * LARGEST), -10 * LARGEST))
 
 
 def read_moment(given: Any) -> datetime:
@@ -50,38 +49,16 @@ def read_moment(given: Any) -> datetime:
     return moment
 
 
-class _Plainly:
-    """Take a JSON number without a call of Python, of which a large body would make 80,000.
-
-    All else is read by the form it annotates, which alone is told to machines and in faults.
-    """
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Return the schema that takes a plain number first."""
-        plain = float_schema(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
-        return union_schema([(plain, PLAIN), (handler(source), EXACT)], mode="left_to_right")
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        """Return what machines are told of the form."""
-        return handler(schema["choices"][1][0])
-
-
-PLAIN, EXACT = "plain", "exact"  # how pydantic names the two in the place of a fault
-
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
-Number = Annotated[
-    float,
-    BeforeValidator(read_number),
-    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
-    _Plainly(),
-]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
 
 
 def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
     """Return what is read, or refuse it whole: its names are the caller's own."""
     try:
+        if isinstance(given, list) and len(given) <= MOST_ATTRIBUTES:
+            given = _name_attributes(given)
         if not isinstance(given, dict) or len(given) <= MOST_ATTRIBUTES:
             return read(given)
     except ValidationError:
@@ -94,6 +71,26 @@ def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
 
 
 _Exact = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+
+
+class Attribute(BaseModel):
+    """An attribute of the shop's own: its name, and a text or a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    text: Text | None = None
+    number: _Exact | None = None
+
+
+def _name_attributes(given: list[Any]) -> dict[str, Any]:
+    """Return as a map what a typed caller lists; anything else is left as it is."""
+    told = [Attribute.model_validate(one) for one in given]
+    named = {one.name: one.text if one.number is None else one.number for one in told}
+    twice = len(named) < len(told) or any(None not in (one.text, one.number) for one in told)
+    return {"": None} if twice else named  # a name that is none is refused
+
+
 Attributes = Annotated[
     dict[Name, Text | _Exact | None],
     Field(max_length=MOST_ATTRIBUTES, json_schema_extra={"additionalProperties": False}),
@@ -135,21 +132,10 @@ def read_form(form: type[Form], body: bytes) -> Form:
     try:
         return form.model_validate(read_json(body))
     except ValidationError as error:
-        faults = _list_faults(error)
+        faults = list_faults(error)
         told = [_tell(fault) for fault in faults[:SHOWN]]
         detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
         raise RefusalError("wrong_form", detail, errors=told) from None
-
-
-def _list_faults(error: ValidationError) -> list[Any]:
-    """Return the faults, each once and at the place that the caller knows."""
-    faults: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    for fault in faults:
-        # The name of an unknown member is the caller's own, and may be any.
-        fault["said_by"] = fault["loc"][-1:] if fault["type"] != "extra_forbidden" else ()
-        if fault["said_by"] == (EXACT,):
-            fault["loc"] = fault["loc"][:-1]
-    return [fault for fault in faults if fault["said_by"] != (PLAIN,)]
 
 
 def _tell(fault: Any) -> dict[str, str]:
@@ -163,3 +149,14 @@ def _tell(fault: Any) -> dict[str, str]:
 def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:
     """Return a fault at a place in the body."""
     return {"pointer": "".join(f"/{part}" for part in place), "code": code, "detail": detail}
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is not told to be JSON."""
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        detail = "Send Content-Type: application/json, in UTF-8."
+        raise RefusalError("unsupported_media_type", detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

@@ -9,9 +9,12 @@ import pandas as pd
 
 from contract.bundle import Bundle
 from contract.manifest import BaseRate, Manifest, Priors
-from contract.models import list_once
+from contract.models import Numbers, list_once
 from contract.moments import as_micros
 from contract.norms import Norms
+from contract.segments import SEGMENTS, find_segments
+from contract.shapley import find_usual
+from contract.shares import list_compared
 from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import describe, fingerprint
@@ -105,6 +108,8 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
     fitted, snapshots, stages = refitted
     best, plan = fitted[judged.best], judged.plan
     inputs = list_once(best.model.inputs)
+    rules = {segment: fitted[rule].fold() for segment, rule in plan.rules.items()}
+    compared = list_once([n for m in (best.model, *rules.values()) for n in list_compared(m)])
     manifest = Manifest(
         target=target.name,
         meaning=target.meaning,
@@ -120,6 +125,7 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         percentiles=(),
         waits=_find_waits(target, best, snapshots.at(stages.closed), stages),
         rules=tuple(plan.rules),
+        usual=find_usual(snapshots.at([stages.serve]).columns, compared),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )
@@ -129,16 +135,24 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         baseline=fitted["days_since_order"].fold(),
         entries=describe(inputs),
         norms=norms,
-        rules={segment: fitted[rule].fold() for segment, rule in plan.rules.items()},
+        rules=rules,
     )
     return _add_percentiles(bundle, snapshots.at([stages.serve]))
 
 
 def _add_percentiles(bundle: Bundle, served: Snapshots) -> Bundle:
-    told = bundle.probability(served.columns)
-    quantiles = np.quantile(told, np.linspace(0, 1, 101)) if len(told) else np.linspace(0, 1, 101)
-    facts = {"percentiles": tuple(quantiles.tolist())}
+    told, segments = bundle.probability(served.columns), find_segments(served.columns)
+    within = {name: told[segments == place] for place, name in enumerate(SEGMENTS)}
+    facts = {
+        "percentiles": _find_percentiles(told),
+        "percentiles_in_stage": {n: _find_percentiles(t) for n, t in within.items() if len(t)},
+    }
     return replace(bundle, manifest=bundle.manifest.model_copy(update=facts))
+
+
+def _find_percentiles(told: Numbers) -> tuple[float, ...]:
+    shares = np.linspace(0, 1, 101)
+    return tuple((np.quantile(told, shares) if len(told) else shares).tolist())
 
 
 def _add_priors(bundle: Bundle, priors: Priors) -> Bundle:

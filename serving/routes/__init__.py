@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, interactions, last, metrics, models, scores, transactions
+from serving.routes import (
+    compat,
+    explanations,
+    health,
+    hooks,
+    inference,
+    interactions,
+    last,
+    models,
+    privacy,
+    scores,
+    transactions,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    health.ROUTER, metrics.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
+    models.ROUTER, hooks.ROUTER, privacy.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip

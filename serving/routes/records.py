@@ -14,6 +14,7 @@ from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.told import Act, Entry, Line, tell_history
+from serving.reasons.explain import Reason
 from serving.requests import Attributes, Moment, Name, Number, Text
 from serving.store.rows import Listed, find_since, list_entries
 
@@ -92,6 +93,9 @@ class Scored(Answer, _Result):
     """The answer to one record."""
 
     status: Literal["ok"] = "ok"
+    reasons: list[Reason] | None = Field(
+        None, description="Where asked for: by target, the strongest first."
+    )
 
 
 ErrorCode = Literal["mixed_currencies", "sum_too_large", "store_down"]
@@ -172,10 +176,10 @@ def tell_records(
     return tell_history(list(records), lines, acts, entries, since, norms)
 
 
-def tell(key: str, record: Record, row: dict[str, Any], warning: str | None = None) -> Scored:
+def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...] = ()) -> Scored:
     """Return the answer to the record that a flat row of the scorer holds.
 
-    Beside it are the models that answered, the attributes they know, and what the store warns of.
+    Beside it are the models that answered, the attributes they know, and what else is warned of.
     """
     as_of, lines, acts = row["as_of"], record.transactions, record.interactions
     late = (
@@ -187,6 +191,6 @@ def tell(key: str, record: Record, row: dict[str, Any], warning: str | None = No
     ignored = (IGNORED,) if late else ()
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
-    stored = (warning,) if warning else ()
-    parts["warnings"] += ignored + unused + stored
-    return Scored.model_validate(parts | {"record_id": record.record_id or key})
+    parts["warnings"] += ignored + unused + warnings
+    named = {"record_id": record.record_id or key, "reasons": row.get("reasons")}
+    return Scored.model_validate(parts | named)

@@ -1,8 +1,9 @@
 """Score customers now, from the transactions and interactions told in the request."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -10,12 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.answers import ModelUsed
-from serving.problems import Problem, RefusalError
-from serving.requests import Moment, Name, point, read_form
+from serving.problems import RefusalError
+from serving.reasons.explain import Reason, Told, explain
+from serving.reasons.languages import choose_language
+from serving.reasons.limit import MOST_EXPLAINED, refuse_many
+from serving.reasons.words import Language
+from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, tell
-from serving.routes.together import Asking, Together, Told, score_together
+from serving.routes.together import Asking, Scoring, Together, score_together
 from serving.scorer import Scorer
 from serving.store.opened import Store
 
@@ -32,6 +37,7 @@ class Question(Asked):
     as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
     targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
     records: list[Record] = Field(min_length=1, max_length=1000)
+    explain: bool = Field(False, description=f"Tell reasons; of {MOST_EXPLAINED} records at most.")
 
 
 class Summary(BaseModel):
@@ -42,18 +48,26 @@ class Summary(BaseModel):
     failed: int
 
 
+# Told to machines as one object, whose parts hang on its status (serving/schemas.py).
+Result = Annotated[
+    Scored | Failed,
+    Field(
+        discriminator="status",
+        title="Result",
+        description="The answer to one record, or with status error why there is none.",
+    ),
+]
+
+
 class Scores(BaseModel):
     """The answers, in the order of the records."""
 
     request_id: str
     as_of: datetime
     summary: Summary
-    results: list[Annotated[Scored | Failed, Field(discriminator="status")]]
+    results: list[Result]
 
 
-_REFUSALS: dict[int | str, Any] = {
-    status: {"model": Problem} for status in (400, 408, 413, 415, 422, 500, 503, 504)
-}
 _SCHEMA = {"$ref": "#/components/schemas/Question"}
 _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 
@@ -61,7 +75,6 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 @ROUTER.post(
     "/v1/scores",
     response_model=Scores,
-    responses=_REFUSALS,
     operation_id="scoreCustomers",
     openapi_extra={"requestBody": _BODY},
 )
@@ -70,11 +83,16 @@ async def post_scores(request: Request) -> Response:
     require_json(request)
     scorer, store = find_scorer(request), request.app.state.store
     body, request_id = await request.body(), request.scope["request_id"]
+    language = choose_language(request.headers.get("accept-language", ""))
     if len(body) > SMALL:  # in a thread, so that others need not wait
-        return _write(await asyncio.to_thread(answer, body, scorer, request_id, store))
+        return await asyncio.to_thread(
+            lambda: _write(answer(body, scorer, request_id, store, language))
+        )
     question = read_form(Question, body)
-    asking = _ask(question, scorer, store)
-    return _write(_tell(question, asking, await TOGETHER.score(asking), request_id))
+    asking, asked = _ask(question, scorer, store), (request_id, language)
+    if question.explain:  # which takes longer than all else
+        return _write(await asyncio.to_thread(_score, question, asking, asked))
+    return _write(_tell(question, asking, await TOGETHER.score(asking), asked))
 
 
 def _write(scores: Scores) -> Response:
@@ -83,40 +101,60 @@ def _write(scores: Scores) -> Response:
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
+def answer(
+    body: bytes,
+    scorer: Scorer,
+    request_id: str,
+    store: Store | None = None,
+    language: Language = "en",
+) -> Scores:
     """Return the answers to what the body asks, by what it tells and what the store has."""
     question = read_form(Question, body)
     asking = _ask(question, scorer, store)
-    return _tell(question, asking, score_together([asking])[0], request_id)
+    return _score(question, asking, (request_id, language))
+
+
+def _score(question: Question, asking: Asking, asked: tuple[str, Language]) -> Scores:
+    return _tell(question, asking, score_together([asking])[0], asked)
 
 
 def _ask(question: Question, scorer: Scorer, store: Store | None) -> Asking:
-    targets = _choose(question, question.as_of or datetime.now(UTC), scorer)
+    if question.explain:
+        refuse_many(len(question.records))
+    targets = choose_targets(question, question.as_of or datetime.now(UTC), scorer)
     return Asking(scorer, store, question.records, tuple(targets), question.as_of)
 
 
-def _tell(question: Question, asking: Asking, told: Told, request_id: str) -> Scores:
-    scorer = asking.scorer
+def _tell(
+    question: Question, asking: Asking, scoring: Scoring, asked: tuple[str, Language]
+) -> Scores:
+    scorer, (request_id, language) = asking.scorer, asked
     beside = {
-        "models": [_name_model(scorer, target) for target in asking.targets],
+        "models": [name_model(scorer, target) for target in asking.targets],
         "attributes": scorer.norms.attributes,
     }
-    results = [
-        one.model_copy(update={"record_id": record.record_id or str(i)})
-        if isinstance(one, Failed)
-        else tell(str(i), record, one.row | beside, one.warning)
-        for i, (record, one) in enumerate(zip(question.records, told.each, strict=True))
-    ]
-    total, failed = len(results), sum(isinstance(one, Failed) for one in told.each)
+    reasons: Mapping[str, list[Reason]] = {}
+    if question.explain:
+        of = scoring.as_of, asking.targets
+        reasons = explain(scorer, scoring.history, of, Told(language))
+    results: list[Scored | Failed] = []
+    for i, (record, one) in enumerate(zip(question.records, scoring.each, strict=True)):
+        if isinstance(one, Failed):
+            named = {"record_id": record.record_id or str(i)}
+            results.append(one.model_copy(update=named))
+        else:
+            row = one.row | beside | {"reasons": reasons.get(str(i))}
+            results.append(tell(str(i), record, row, one.warnings))
+    total, failed = len(results), sum(isinstance(one, Failed) for one in results)
     return Scores(
         request_id=request_id,
-        as_of=told.as_of,
+        as_of=scoring.as_of,
         summary=Summary(total=total, succeeded=total - failed, failed=failed),
         results=results,
     )
 
 
-def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
+def choose_targets(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     """Return the targets asked for, or refuse what no model here can answer."""
     if as_of > datetime.now(UTC) + AHEAD:
         fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
@@ -133,17 +171,7 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     return targets
 
 
-def _name_model(scorer: Scorer, target: str) -> ModelUsed:
+def name_model(scorer: Scorer, target: str) -> ModelUsed:
+    """Return which model answers for a target."""
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
-
-
-def require_json(request: Request) -> None:
-    """Refuse a body that is told to be of another type than JSON."""
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
-        detail = "Send Content-Type: application/json, in UTF-8."
-        raise RefusalError("unsupported_media_type", detail)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from features.history import History
 from serving.routes.records import Failed, Record, fail, tell_records
 from serving.routes.stored import join_all
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer, list_rows
 from serving.store.opened import Store
 
@@ -28,23 +30,24 @@ class Asking:
 
 
 class Row(NamedTuple):
-    """A record's flat row of answers, and what the store warns of."""
+    """A record's flat row of answers, and what is to be warned of."""
 
     row: dict[str, Any]
-    warning: str | None
+    warnings: tuple[str, ...]
 
 
-class Told(NamedTuple):
-    """As of when records were scored, and what is told of each."""
+class Scoring(NamedTuple):
+    """As of when and by which history records were scored, and what is told of each."""
 
     as_of: datetime
+    history: History
     each: list[Row | Failed]
 
 
-Waiting = tuple[Asking, asyncio.Future[Told]]
+Waiting = tuple[Asking, asyncio.Future[Scoring]]
 
 
-def score_together(askings: Sequence[Asking]) -> list[Told]:
+def score_together(askings: Sequence[Asking]) -> list[Scoring]:
     """Return what is told to each of those who ask the same of one scorer, but of other records."""
     as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
     # A record is known by its place: two may speak of one customer.
@@ -56,9 +59,11 @@ def score_together(askings: Sequence[Asking]) -> list[Told]:
     history = tell_records(whole, as_of, scorer.norms, joined.listed)
     for row in list_rows(scorer.look(history, as_of, askings[0].targets)) if whole else ():
         key = row["customer_id"]
-        each[key] = Row(row, joined.warnings.get(key))
+        stored = (joined.warnings[key],) if key in joined.warnings else ()
+        each[key] = Row(row, stored + find_strange(whole[key], scorer.norms))
     places = iter(range(len(records)))
-    return [Told(as_of, [each[str(next(places))] for _ in asking.records]) for asking in askings]
+    found = [[each[str(next(places))] for _ in asking.records] for asking in askings]
+    return [Scoring(as_of, history, own) for own in found]
 
 
 class Together:
@@ -67,12 +72,12 @@ class Together:
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
 
-    async def score(self, asking: Asking) -> Told:
+    async def score(self, asking: Asking) -> Scoring:
         """Return what is told, by a pass that begins once this turn of the loop is over."""
         if asking.store and not asking.store.embedded:  # its answers come over a network
             return (await asyncio.to_thread(score_together, [asking]))[0]
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Told] = loop.create_future()
+        future: asyncio.Future[Scoring] = loop.create_future()
         self.waiting.append((asking, future))
         if len(self.waiting) == 1:
             loop.call_soon(self._pass)

@@ -9,6 +9,7 @@ import sqlalchemy as sql
 from contract.answers import ModelUsed
 from serving.routes.records import Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer
 from serving.store.answers import keep_answers
 from serving.store.opened import Store, now_us
@@ -54,7 +55,7 @@ def answer_all(
     ]
     beside = {"models": models, "attributes": norms.attributes}
     told = (
-        tell(row["customer_id"], whole[row["customer_id"]], row | beside)
+        tell(who := row["customer_id"], whole[who], row | beside, find_strange(whole[who], norms))
         for row in scorer.score(history, as_of).to_pylist()
     )
     return [_write(answer) for answer in told]
