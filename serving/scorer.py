@@ -13,7 +13,7 @@ from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.flat import flat_schema, list_own
 from contract.manifest import Kind
-from contract.models import Numbers
+from contract.models import Numbers, list_once
 from contract.moments import as_utc
 from contract.norms import Norms
 from features.compute import compute
@@ -26,6 +26,21 @@ from serving.worths import tell_worth
 SILENCE = "days_since_order"
 
 TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice, "worth": tell_worth}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that models read of some customers; bundles that go by the same norms share a part."""
+
+    ids: Any
+    as_of: datetime
+    parts: tuple[tuple[tuple[Bundle, ...], Known], ...]
+    names: tuple[str, ...]
+
+    @property
+    def bundles(self) -> list[Bundle]:
+        """Every bundle that answers."""
+        return [bundle for bundles, _ in self.parts for bundle in bundles]
 
 
 @dataclass(frozen=True)
@@ -47,9 +62,7 @@ class Scorer:
     @cached_property
     def norms(self) -> Norms:
         """What is usual in the shop, by the model that was trained last; all models' attributes."""
-        by_age = sorted((b.norms for b in self.bundles.values()), key=lambda norms: norms.as_of)
-        attributes = {name: kind for n in by_age for name, kind in n.attributes.items()}
-        return by_age[-1].model_copy(update={"attributes": attributes})
+        return find_norms(self.bundles.values())
 
     @cached_property
     def shared(self) -> list[tuple[Norms, list[Bundle]]]:
@@ -65,30 +78,51 @@ class Scorer:
 
     def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
+        return tell_flat(self.look(history, as_of, targets), list_own(self.bundles))
+
+    def look(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> Seen:
+        """Return what the models of the targets read of every customer known before `as_of`."""
         as_of = as_utc(as_of)
         names = tuple(targets or self.bundles)
-        chosen = [self.bundles[name] for name in names]
-        flat: Flat = {}
+        parts = []
         for norms, bundles in self.shared:
-            asked = [b for b in bundles if b.target in names]
-            if asked:
-                read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
+            if asked := tuple(b for b in bundles if b.target in names):
+                read = list_read(asked)
                 rows = compute(history.assume(norms.products), {as_of: norms}, read)
-                known = Known(history, rows.columns, as_of)
-                for bundle in asked:
-                    flat |= TELL[bundle.manifest.kind](bundle, known)
-        silence = rows.columns[SILENCE]
-        flat |= {
-            "customer_id": rows.ids,
-            "as_of": [as_of] * len(rows),
-            "stage": find_stages(silence),
-            "warnings": _warn(silence),
-            "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
-        }
-        absent = pa.nulls(len(rows))
-        schema = flat_schema(list_own(self.bundles))
-        fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
-        return pa.table(fields, schema=schema)
+                parts.append((asked, Known(history, rows.columns, as_of)))
+        return Seen(rows.ids, as_of, tuple(parts), names)
+
+
+def find_norms(bundles: Iterable[Bundle]) -> Norms:
+    """Return the norms of the bundle that was trained last, with the attributes of all."""
+    by_age = sorted((bundle.norms for bundle in bundles), key=lambda norms: norms.as_of)
+    attributes = {name: kind for n in by_age for name, kind in n.attributes.items()}
+    return by_age[-1].model_copy(update={"attributes": attributes})
+
+
+def list_read(bundles: Iterable[Bundle]) -> tuple[str, ...]:
+    """Return the features that these bundles answer by, which go by the same norms."""
+    return list_once([SILENCE, *(name for b in bundles for name in b.reads)])
+
+
+def tell_flat(seen: Seen, own: Iterable[str] = ()) -> pa.Table:
+    """Return a flat row per customer of whom this was seen; `own` are the shop's own targets."""
+    flat: Flat = {}
+    for bundles, known in seen.parts:
+        for bundle in bundles:
+            flat |= TELL[bundle.manifest.kind](bundle, known)
+    silence, versions = known.columns[SILENCE], {b.target: b.version for b in seen.bundles}
+    flat |= {
+        "customer_id": seen.ids,
+        "as_of": [seen.as_of] * len(silence),
+        "stage": find_stages(silence),
+        "warnings": _warn(silence),
+        "model_versions": [",".join(f"{t}:{versions[t]}" for t in seen.names)] * len(silence),
+    }
+    absent = pa.nulls(len(silence))
+    schema = flat_schema(own)
+    fields = {f.name: _as_arrow(flat.get(f.name, absent), f.type) for f in schema}
+    return pa.table(fields, schema=schema)
 
 
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
