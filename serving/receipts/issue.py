@@ -82,13 +82,18 @@ def issue(seen: Seen, history: History, customers: Sequence[str] = ()) -> Issued
     rows = find_rows(history, as_of_us, find_norms(seen.bundles))
     ids = tuple(customers or seen.ids.to_pylist())
     features = _stack(seen)
-    start = form.key.encode() + as_of_us.to_bytes(8, "little", signed=True)
+    start = start_signing(form, as_of_us)
     width, told = 8 * features.shape[1], memoryview(features.view(np.uint8).reshape(-1))
     receipts = tuple(
         sign(start, customer, fingerprint, told[i * width : (i + 1) * width])
         for i, (customer, fingerprint) in enumerate(zip(ids, rows.prints, strict=True))
     )
     return Issued(form, as_of_us, ids, rows, features, receipts)
+
+
+def start_signing(form: Form, as_of_us: int) -> bytes:
+    """Return what the receipts of one form and moment are digests of first."""
+    return form.key.encode() + as_of_us.to_bytes(8, "little", signed=True)
 
 
 def sign(start: bytes, customer: str, fingerprint: bytes, features: Any) -> str:

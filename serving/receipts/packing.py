@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from contract.columns import ATTRIBUTE
 from contract.norms import Norms, Product
 from features.history import NEVER, History
 from features.sums import Array
 from features.told import Act, Entry, Line, tell_history
-from serving.receipts.rows import Rows
+from serving.receipts.rows import LINE, Rows
 
-LEVEL = 1  # of zlib: the next would save a twentieth and take twice as long
+# Of zlib: the fastest level, over a window of 4 KiB. A larger one takes longer to lay out than a
+# receipt takes to squeeze.
+LEVEL, WINDOW, MEMORY = 1, 12, 5
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -32,44 +38,44 @@ class Told:
         return tell_history(["0"], self.lines, self.acts, self.entries, [self.since_us], known)
 
 
-def pack_rows(rows: Rows, i: int) -> bytes:
-    """Return the rows of the customer at place `i`, packed."""
-    names, since = rows.texts, int(rows.since_us[i])
-    lines, acts, listed = (
-        slice(*table.bounds[i : i + 2].tolist())
-        for table in (rows.history.lines, rows.history.acts, rows.history.listed)
-    )
-    products = rows.history.lines["product"][lines].tolist()
-    odd = {c: rows.odd[c] for c in dict.fromkeys(products) if c in rows.odd}
-    told = {
-        "since_us": None if since == NEVER else since,
-        "lines": {
-            "at_us": rows.history.lines["at_us"][lines].tolist(),
-            "order": rows.orders[lines].tolist(),
-            **{n: _list(rows.history.lines[n][lines]) for n in ("amount", "quantity", "discount")},
-            "product": _name(products, names["product"]),
-        },
-        "acts": {
-            "at_us": rows.history.acts["at_us"][acts].tolist(),
-            "kind": _name(rows.history.acts["kind"][acts].tolist(), names["act_kind"]),
-            "channel": _name(rows.history.acts["channel"][acts].tolist(), names["channel"]),
-            "value": _list(rows.history.acts["value"][acts]),
-            "company": rows.history.acts["company"][acts].tolist(),
-        },
+def pack_rows(rows: Rows) -> list[bytes]:
+    """Return each customer's rows, packed."""
+    history, names = rows.history, rows.texts
+    lines, acts, listed = history.lines, history.acts, rows.listed
+    # As lists at once: many short pieces of arrays take far longer than of lists.
+    columns = {
+        "lines": {n: _list(rows.orders if n == "order" else lines[n]) for n in LINE[:-1]}
+        | {"product": _name(lines["product"], names["product"])},
+        "acts": {n: _list(acts[n]) for n in ("at_us", "value", "company")}
+        | {n: _name(acts[n], names[m]) for n, m in (("kind", "act_kind"), ("channel", "channel"))},
         "listed": {
-            name: _name(column[listed].tolist(), names[name])
-            if name in names
-            else _list(column[listed])
-            for name, column in rows.listed.columns.items()
+            n: _name(column, names[n]) if n in names else _list(column)
+            for n, column in listed.columns.items()
         },
-        "odd": {names["product"][code]: [p.category, p.cost] for code, p in odd.items()},
     }
-    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), LEVEL)
+    bounds = {"lines": lines.bounds, "acts": acts.bounds, "listed": listed.bounds}
+    edges = {name: told.tolist() for name, told in bounds.items()}
+    odd = {names["product"][code]: [p.category, p.cost] for code, p in rows.odd.items()}
+    return [
+        squeeze(_ENCODE(_pick(i, None if since == NEVER else since, (columns, edges, odd))).encode())
+        for i, since in enumerate(rows.since_us.tolist())
+    ]
+
+
+def _pick(i: int, since_us: int | None, of: Any) -> dict[str, Any]:
+    """Return what the columns hold of the customer at place `i`."""
+    columns, edges, odd = of
+    told = {
+        table: {n: column[edges[table][i] : edges[table][i + 1]] for n, column in held.items()}
+        for table, held in columns.items()
+    }
+    known = {n: odd[n] for n in told["lines"]["product"] if n in odd} if odd else {}
+    return {"since_us": since_us, **told, "odd": known}
 
 
 def unpack_rows(packed: bytes) -> Told:
     """Return the rows that were packed."""
-    told: dict[str, Any] = json.loads(zlib.decompress(packed))
+    told: dict[str, Any] = json.loads(unsqueeze(packed))
     lines, acts, listed = (
         list(zip(*told[n].values(), strict=True)) for n in ("lines", "acts", "listed")
     )
@@ -77,9 +83,7 @@ def unpack_rows(packed: bytes) -> Told:
     return Told(
         # The numbers are in order, and so must be the names that stand for them.
         lines=tuple(Line(0, at, f"{n:09}", *numbers, what) for at, n, *numbers, what in lines),
-        acts=tuple(
-            Act(0, *act, "company" if company else "customer") for *act, company in acts
-        ),
+        acts=tuple(Act(0, at, *said, worth, _WHO[company]) for at, worth, company, *said in acts),
         entries=tuple(
             Entry(0, at, country, kind, dict(zip(own, more, strict=True)))
             for at, country, kind, *more in listed
@@ -89,10 +93,26 @@ def unpack_rows(packed: bytes) -> Told:
     )
 
 
+def squeeze(told: bytes) -> bytes:
+    """Return the bytes compressed."""
+    made = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY)
+    return made.compress(told) + made.flush()
+
+
+def unsqueeze(squeezed: bytes) -> bytes:
+    """Return the bytes that were compressed."""
+    return zlib.decompress(squeezed)
+
+
+_WHO = {True: "company", False: "customer"}
+
+
 def _list(column: Array) -> list[Any]:
-    """Return numbers as JSON has them: of what is not known, null."""
-    return [None if told != told else told for told in column.tolist()]
+    """Return a column as JSON has it: of what is not known, null."""
+    told = column.tolist()
+    return [None if n != n else n for n in told] if column.dtype == np.float64 else told
 
 
-def _name(codes: Sequence[int], names: Sequence[str]) -> list[str | None]:
-    return [None if code < 0 else names[code] for code in codes]
+def _name(codes: Array, names: Sequence[str]) -> list[str | None]:
+    known = (*names, None)
+    return [known[code] for code in codes.tolist()]

@@ -1,0 +1,106 @@
+"""Receipts on their way into the store: written by a thread of their own, a batch at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+import sqlalchemy as sql
+
+from contract.answers import Answer
+from serving.problems import RefusalError
+from serving.receipts.issue import Issued
+from serving.receipts.kept import write_receipts
+from serving.store.opened import Store
+
+LOG = logging.getLogger("bentoml.patron")
+
+GATHERED_S = 0.1  # that receipts wait for others to be written with
+BATCH = 500  # receipts that wait for no others
+MOST = 20_000  # receipts that wait; beyond them requests do
+PATIENCE_S = 5.0  # that a request waits, and that closing takes
+PAUSE_S = 0.5  # before a store that did not take a batch is asked again
+
+# The store is away or busy, and may take the same batch later.
+PASSING = (sql.exc.OperationalError, sql.exc.InterfaceError, sql.exc.TimeoutError)
+
+Filed = tuple[Issued, Sequence[Answer]]
+
+
+class Desk:
+    """Takes receipts with their answers, and sees to it that they get into the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._changed = threading.Condition()
+        self._waiting: list[Filed] = []
+        self._count = self._filed = self._done = 0
+        self._hurried = self._closed = False
+        self._writer = threading.Thread(target=self._write_on, name="receipts", daemon=True)
+        self._writer.start()
+
+    def file(self, issued: Issued, answers: Sequence[Answer]) -> None:
+        """Take the receipts, to be on disk within a second; refuse where they cannot be kept."""
+        if not len(issued):
+            return
+        with self._changed:
+            held = self._changed.wait_for(lambda: self._count < MOST or self._closed, PATIENCE_S)
+            if self._closed or not held:
+                raise RefusalError("busy", "The receipts of earlier answers are not kept yet.")
+            self._waiting.append((issued, answers))
+            self._count += len(issued)
+            self._filed += 1
+            self._changed.notify_all()
+
+    def flush(self, seconds: float = PATIENCE_S) -> bool:
+        """Wait until all that was filed before is in the store; return whether it is."""
+        with self._changed:
+            goal = self._filed
+            self._hurried = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._done >= goal, seconds)
+
+    def close(self) -> None:
+        """Write what waits, and take nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._writer.join(PATIENCE_S)
+        if self._count:
+            LOG.error("%s receipts were not kept: the store did not answer.", self._count)
+
+    def _write_on(self) -> None:
+        while (batch := self._gather()) is not None:
+            self._insist(batch)
+            with self._changed:
+                self._count -= sum(len(issued) for issued, _ in batch)
+                self._done += len(batch)
+                self._changed.notify_all()
+
+    def _gather(self) -> list[Filed] | None:
+        """Return what came within a tenth of a second, or None when nothing comes any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(
+                lambda: self._count >= BATCH or self._hurried or self._closed, GATHERED_S
+            )
+            batch, self._waiting, self._hurried = self._waiting, [], False
+            return batch or None
+
+    def _insist(self, batch: list[Filed]) -> None:
+        """Write the batch, again and again while the store is away."""
+        while True:
+            try:
+                write_receipts(self.store, batch)
+                return
+            except PASSING as error:
+                LOG.warning("Receipts wait: the store does not take them (%s).", _name(error))
+                time.sleep(PAUSE_S)
+            except Exception as error:  # no other attempt would go better
+                count = sum(len(issued) for issued, _ in batch)
+                LOG.error("%s receipts could not be kept: %s.", count, _name(error))
+                return
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__  # not its message, which may hold rows
