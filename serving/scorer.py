@@ -25,6 +25,8 @@ from serving.worths import tell_worth
 
 SILENCE = "days_since_order"
 
+Group = tuple[Norms, list[Bundle]]
+
 TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice, "worth": tell_worth}
 
 
@@ -65,16 +67,9 @@ class Scorer:
         return find_norms(self.bundles.values())
 
     @cached_property
-    def shared(self) -> list[tuple[Norms, list[Bundle]]]:
+    def shared(self) -> list[Group]:
         """The bundles that go by the same norms, of which features are computed once."""
-        groups: list[tuple[Norms, list[Bundle]]] = []
-        for bundle in self.bundles.values():
-            own = next((b for norms, b in groups if norms == bundle.norms), None)
-            if own is None:
-                groups.append((bundle.norms, [bundle]))
-            else:
-                own.append(bundle)
-        return groups
+        return share(self.bundles.values())
 
     def score(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> pa.Table:
         """Return a flat row per customer known before `as_of`, in the order of customer_id."""
@@ -82,15 +77,32 @@ class Scorer:
 
     def look(self, history: History, as_of: datetime, targets: Iterable[str] = ()) -> Seen:
         """Return what the models of the targets read of every customer known before `as_of`."""
-        as_of = as_utc(as_of)
         names = tuple(targets or self.bundles)
-        parts = []
-        for norms, bundles in self.shared:
-            if asked := tuple(b for b in bundles if b.target in names):
-                read = list_read(asked)
-                rows = compute(history.assume(norms.products), {as_of: norms}, read)
-                parts.append((asked, Known(history, rows.columns, as_of)))
-        return Seen(rows.ids, as_of, tuple(parts), names)
+        asked = [
+            (norms, [b for b in bundles if b.target in names]) for norms, bundles in self.shared
+        ]
+        return look(history, as_utc(as_of), [(norms, own) for norms, own in asked if own], names)
+
+
+def share(bundles: Iterable[Bundle]) -> list[Group]:
+    """Return the bundles in groups that go by the same norms."""
+    groups: list[Group] = []
+    for bundle in bundles:
+        own = next((b for norms, b in groups if norms == bundle.norms), None)
+        if own is None:
+            groups.append((bundle.norms, [bundle]))
+        else:
+            own.append(bundle)
+    return groups
+
+
+def look(history: History, as_of: datetime, groups: list[Group], names: tuple[str, ...]) -> Seen:
+    """Return what these groups of bundles read of every customer known before `as_of`."""
+    parts = []
+    for norms, bundles in groups:
+        rows = compute(history.assume(norms.products), {as_of: norms}, list_read(bundles))
+        parts.append((tuple(bundles), Known(history, rows.columns, as_of)))
+    return Seen(rows.ids, as_of, tuple(parts), names)
 
 
 def find_norms(bundles: Iterable[Bundle]) -> Norms:

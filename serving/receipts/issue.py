@@ -118,6 +118,7 @@ def _make_form(models: tuple[Model, ...], parts: tuple[Part, ...]) -> Form:
     return Form(models, parts, fingerprint_dictionary(parts))
 
 
+@lru_cache(1_000)
 def fingerprint_dictionary(parts: tuple[Part, ...]) -> str:
     """Return a sha256 of what the features of the parts mean here, those of pairs among them."""
     names = tuple(sorted({name for _, read in parts for name in read}))

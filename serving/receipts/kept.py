@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -108,9 +108,12 @@ def find_kept(store: Store, receipts: Iterable[str]) -> dict[str, Kept]:
     return found
 
 
+_read_form = lru_cache(1_000)(read_form)
+
+
 def _read(row: Any) -> Kept:
     told = np.frombuffer(unsqueeze(row.features), np.uint8).reshape(8, -1)
-    form = read_form(row.told)
+    form = _read_form(row.told)
     models = [dict(zip(("target", "version", "sha256"), m, strict=True)) for m in form.models]
     return Kept(
         receipt=row.receipt,

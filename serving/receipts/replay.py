@@ -48,8 +48,10 @@ def replay_all(
     """Return the replay of each receipt, in their order."""
     asked, loaded = list(receipts), tuple(serving)
     kept = find_kept(store, asked)
+    forms = {one.form.key: one.form for one in kept.values()}
+    models = {key: library.find_all(form, loaded) for key, form in forms.items()}
     return [
-        replay(kept[one], library.find_all(kept[one].form, loaded))
+        replay(kept[one], models[kept[one].form.key])
         if one in kept
         else Replay(one, error="unknown_receipt")
         for one in asked
