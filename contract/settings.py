@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         return self.home.resolve() / "mlruns"
 
     @property
+    def releases(self) -> Path:
+        """The folder in which releases are kept: whole sets of champions that have served."""
+        return self.home.resolve() / "releases"
+
+    @property
     def tracking_uri(self) -> str:
         """Where MLflow tracks runs and registers models."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.mlruns / 'mlflow.db'}"

@@ -11,6 +11,8 @@ import bentoml
 from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
+from serving.receipts.desk import Desk
+from serving.receipts.library import Library
 from serving.routes.front import SECONDS, Front
 from serving.routes.scores import answer
 from serving.routes.web import make_app
@@ -51,9 +53,12 @@ class Patron:
 
     def __init__(self) -> None:
         # Opened here and not where it is imported: each worker has connections of its own.
-        APP.state.store = open_store(read_settings().store_url)
+        settings = read_settings()
+        APP.state.store = open_store(settings.store_url)
+        APP.state.desk = Desk(APP.state.store)
+        APP.state.library = Library([settings.bundles or PACKED, settings.releases])
         try:
-            APP.state.scorer = load_scorer(read_settings().bundles or PACKED)
+            APP.state.scorer = load_scorer(settings.bundles or PACKED)
         except PatronError as error:
             # Up but not ready, and /readyz says why: a restart alone would not help.
             APP.state.reasons = [str(error)]
@@ -62,6 +67,11 @@ class Patron:
         gc.collect()
         gc.freeze()
         gc.set_threshold(OBJECTS_BEFORE_GC)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Keep the receipts that wait before the process ends."""
+        APP.state.desk.close()
 
 
 # BentoML's own /livez, /readyz and / would win over a mounted app's; a middleware comes first.

@@ -83,7 +83,7 @@ def issue(seen: Seen, history: History, customers: Sequence[str] = ()) -> Issued
     ids = tuple(customers or seen.ids.to_pylist())
     features = _stack(seen)
     start = start_signing(form, as_of_us)
-    width, told = 8 * features.shape[1], memoryview(features.view(np.uint8).reshape(-1))
+    width, told = 8 * features.shape[1], features.view(np.uint8).reshape(-1).data
     receipts = tuple(
         sign(start, customer, fingerprint, told[i * width : (i + 1) * width])
         for i, (customer, fingerprint) in enumerate(zip(ids, rows.prints, strict=True))

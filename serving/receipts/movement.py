@@ -86,7 +86,9 @@ def _name(models: Models) -> dict[str, str]:
     return {target: bundle.sha256 for target, bundle in models.items()}
 
 
-def _explain(target: str, measure: Measure, of: tuple[tuple[Figures, Figures], Corners]) -> list[Movement]:
+def _explain(
+    target: str, measure: Measure, of: tuple[tuple[Figures, Figures], Corners]
+) -> list[Movement]:
     """Return the movements of a target's figures, of each category where it ranks them."""
     (first, last), (before, after) = of
     keys = [key for key in dict.fromkeys([*first, *last]) if key[0] == target]

@@ -57,12 +57,12 @@ def pack_rows(rows: Rows) -> list[bytes]:
     edges = {name: told.tolist() for name, told in bounds.items()}
     odd = {names["product"][code]: [p.category, p.cost] for code, p in rows.odd.items()}
     return [
-        squeeze(_ENCODE(_pick(i, None if since == NEVER else since, (columns, edges, odd))).encode())
+        squeeze(_ENCODE(_pick(i, since, (columns, edges, odd))).encode())
         for i, since in enumerate(rows.since_us.tolist())
     ]
 
 
-def _pick(i: int, since_us: int | None, of: Any) -> dict[str, Any]:
+def _pick(i: int, since_us: int, of: Any) -> dict[str, Any]:
     """Return what the columns hold of the customer at place `i`."""
     columns, edges, odd = of
     told = {
@@ -70,7 +70,7 @@ def _pick(i: int, since_us: int | None, of: Any) -> dict[str, Any]:
         for table, held in columns.items()
     }
     known = {n: odd[n] for n in told["lines"]["product"] if n in odd} if odd else {}
-    return {"since_us": since_us, **told, "odd": known}
+    return {"since_us": None if since_us == NEVER else since_us, **told, "odd": known}
 
 
 def unpack_rows(packed: bytes) -> Told:
@@ -82,8 +82,14 @@ def unpack_rows(packed: bytes) -> Told:
     own = [name.removeprefix(ATTRIBUTE) for name in list(told["listed"])[3:]]
     return Told(
         # The numbers are in order, and so must be the names that stand for them.
-        lines=tuple(Line(0, at, f"{n:09}", *numbers, what) for at, n, *numbers, what in lines),
-        acts=tuple(Act(0, at, *said, worth, _WHO[company]) for at, worth, company, *said in acts),
+        lines=tuple(
+            Line(0, at, f"{n:09}", amount, quantity, discount, product)
+            for at, n, amount, quantity, discount, product in lines
+        ),
+        acts=tuple(
+            Act(0, at, kind, channel, worth, "company" if company else "customer")
+            for at, worth, company, kind, channel in acts
+        ),
         entries=tuple(
             Entry(0, at, country, kind, dict(zip(own, more, strict=True)))
             for at, country, kind, *more in listed
@@ -102,9 +108,6 @@ def squeeze(told: bytes) -> bytes:
 def unsqueeze(squeezed: bytes) -> bytes:
     """Return the bytes that were compressed."""
     return zlib.decompress(squeezed)
-
-
-_WHO = {True: "company", False: "customer"}
 
 
 def _list(column: Array) -> list[Any]:

@@ -66,7 +66,7 @@ class Rows:
             _settle(self.listed, tuple(self.listed.columns), _tell(self.listed, said)),
         )
         ends = [table.bounds.tolist() for table in tables]
-        bytes_of = [memoryview(_stack(table).view(np.uint8).reshape(-1)) for table in tables]
+        bytes_of = [_stack(table).view(np.uint8).reshape(-1).data for table in tables]
         widths = [8 * len(table.columns) for table in tables]
         parts = list(zip(ends, bytes_of, widths, strict=True))
         return [_digest(i, since, parts) for i, since in enumerate(self.since_us.tolist())]

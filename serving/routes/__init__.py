@@ -2,9 +2,19 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, interactions, last, metrics, models, scores, transactions
+from serving.routes import (
+    health,
+    interactions,
+    last,
+    metrics,
+    models,
+    movements,
+    replays,
+    scores,
+    transactions,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
-    health.ROUTER, metrics.ROUTER,
+    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, replays.ROUTER,
+    movements.ROUTER, models.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip

@@ -10,13 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.answers import ModelUsed
+from contract.flat import list_own
 from serving.problems import Problem, RefusalError
+from serving.receipts.desk import Desk
+from serving.receipts.issue import issue
 from serving.requests import Moment, Name, point, read_form
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join_all
-from serving.scorer import Scorer
+from serving.scorer import Scorer, tell_flat
 from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["scores"])
@@ -66,22 +69,34 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
     require_json(request)
-    scorer, store = find_scorer(request), request.app.state.store
+    state = request.app.state
+    served = find_scorer(request), state.store, state.desk
     body = await request.body()
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, (scorer, store), request.scope["request_id"])
+    return await asyncio.to_thread(_respond, body, served, request.scope["request_id"])
 
 
-def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) -> Response:
-    scorer, store = served
-    scores = answer(body, scorer, request_id, store)
+def _respond(
+    body: bytes, served: tuple[Scorer, Store | None, Desk | None], request_id: str
+) -> Response:
+    scorer, store, desk = served
+    scores = answer(body, scorer, request_id, store, desk)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
-    """Return the answers to what the body asks, by what it tells and what the store has."""
+def answer(
+    body: bytes,
+    scorer: Scorer,
+    request_id: str,
+    store: Store | None = None,
+    desk: Desk | None = None,
+) -> Scores:
+    """Return the answers to what the body asks, by what it tells and what the store has.
+
+    The desk keeps the receipts.
+    """
     question = read_form(Question, body)
     as_of = question.as_of or datetime.now(UTC)
     targets = _choose(question, as_of, scorer)
@@ -97,9 +112,16 @@ def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = N
         "models": [_name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
-    for row in scorer.score(history, as_of, targets).to_pylist():
-        key = row["customer_id"]
-        results[key] = tell(key, records[key], row | beside, joined.warnings.get(key))
+    seen = scorer.look(history, as_of, targets)
+    issued = issue(seen, history, [record.customer_id for record in whole.values()])
+    rows = tell_flat(seen, list_own(targets)).to_pylist()
+    made = {}
+    for row, receipt in zip(rows, issued.receipts, strict=True):
+        key, told = row["customer_id"], row | beside | {"receipt": receipt}
+        made[key] = tell(key, records[key], told, joined.warnings.get(key))
+    results |= made
+    if desk:
+        desk.file(issued, list(made.values()))
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,

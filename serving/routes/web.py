@@ -5,11 +5,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from serving.problems import answer_with_problems
+from serving.receipts.library import Library
 from serving.routes import ROUTERS
+from serving.routes.movements import Pair
+from serving.routes.replays import Receipts
 from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
 
-FORMS = (Question, Transactions, Interactions)
+FORMS = (Question, Transactions, Interactions, Receipts, Pair)
 VERSION = "1"  # of the routes, as their paths have it; models tell their own
 
 
@@ -29,6 +32,8 @@ def make_app() -> FastAPI:
     app.state.paths = {app.openapi_url, *(getattr(route, "path", "") for route in routes)}
     app.state.scorer = None
     app.state.store = None
+    app.state.desk = None
+    app.state.library = Library([])
     app.state.reasons = []
     answer_with_problems(app)
     make_openapi = app.openapi
