@@ -7,7 +7,8 @@ from pathlib import Path
 
 from contract.bundle import Bundle, load_bundle
 from contract.errors import RegistryError
-from contract.registry import CHAMPION, EARLY, Registry
+from contract.registry import CHAMPION, EARLY, PREFIX, Registry
+from contract.replies import ask
 from contract.versions import Version
 
 
@@ -36,6 +37,13 @@ def fetch_champion(registry: Registry, target: str) -> tuple[Bundle, ...]:
         champion = registry.fetch(version, Path(folder))
         early = _fetch_early(registry, version, Path(folder))
     return (champion, early) if early else (champion,)
+
+
+def fetch_version(registry: Registry, named: tuple[str, str], folder: Path) -> Bundle | None:
+    """Return the bundle of a target's version, or None where the registry has no such version."""
+    target, number = named
+    made = ask(registry.client.get_model_version, PREFIX + target, number)
+    return made and registry.fetch(Version(target, number, made.run_id), folder)
 
 
 def _fetch_early(registry: Registry, version: Version, folder: Path) -> Bundle | None:

@@ -21,6 +21,12 @@ from serving.store.opened import Store
 CHANGED = "dictionary_changed"  # features mean something else now; the kept ones were read
 ALTERED = "receipt_altered"  # what is kept is not what the receipt is a digest of
 
+DETAILS = {
+    "unknown_receipt": "No such receipt is kept: it is older than receipts are kept, its customer"
+    " was erased, or it was never issued here.",
+    "model_not_here": "The version that answered is not here any more.",
+}
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -111,3 +117,38 @@ def _warn(kept: Kept) -> Iterator[str]:
         changed = True
     if changed:
         yield CHANGED
+
+
+def tell_replay(made: Replay) -> dict[str, Any]:
+    """Return a replay as it is told in JSON."""
+    if made.error or made.kept is None:
+        detail = DETAILS[made.error or "unknown_receipt"]
+        error = {"code": made.error, "detail": detail, "retryable": False}
+        return {"status": "error", "receipt": made.receipt, "error": error}
+    return {
+        "status": "ok",
+        "receipt": made.receipt,
+        "equal": made.equal,
+        "differences": made.differences,
+        "told": made.kept.answer,
+        "again": made.again,
+        "dictionary": made.kept.form.dictionary,
+        "rows_sha256": made.kept.rows_sha256,
+        "warnings": made.warnings,
+    }
+
+
+def describe_replay(told: Mapping[str, Any]) -> str:
+    """Return in a few lines what a replay that was made says."""
+    answer = told["told"]
+    models = ", ".join(f"{m['target']} {m['version']}" for m in answer["models"])
+    lines = [
+        "Equal to the last bit." if told["equal"] else "Not the same.",
+        f"as of       {answer['as_of']}",
+        f"models      {models}",
+        f"rows        {told['rows_sha256']}",
+        f"dictionary  {told['dictionary']}",
+        *(f"differs     {place}" for place in told["differences"]),
+        *(f"warning     {warning}" for warning in told["warnings"]),
+    ]
+    return "\n".join(lines)

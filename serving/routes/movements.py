@@ -13,10 +13,10 @@ from serving.problems import RefusalError
 from serving.receipts import sentences
 from serving.receipts.kept import Kept, find_kept
 from serving.receipts.movement import Movement, find_movements, is_as_told
-from serving.receipts.replay import CHANGED
+from serving.receipts.replay import CHANGED, DETAILS
 from serving.requests import Name, point, read_form
 from serving.routes.records import Asked
-from serving.routes.replays import DETAILS, serve, write_waiting
+from serving.routes.replays import serve, write_waiting
 from serving.routes.scores import require_json
 from serving.routes.stored import find_store
 from serving.routes.told import REFUSALS, describe

@@ -13,7 +13,7 @@ from contract.answers import Answer
 from contract.bundle import Bundle
 from serving.problems import RefusalError
 from serving.receipts.desk import Desk
-from serving.receipts.replay import Replay, replay_all
+from serving.receipts.replay import replay_all, tell_replay
 from serving.requests import Name, read_form
 from serving.routes.records import Asked
 from serving.routes.scores import Summary, require_json
@@ -69,13 +69,6 @@ class Replays(BaseModel):
     results: list[Annotated[Replayed | NotReplayed, Field(discriminator="status")]]
 
 
-DETAILS = {
-    "unknown_receipt": "No such receipt is kept: it is older than receipts are kept, its customer"
-    " was erased, or it was never issued here.",
-    "model_not_here": "The version that answered is not loaded here; patron replay fetches it.",
-}
-
-
 @ROUTER.post(
     "/v1/replays",
     response_model=Replays,
@@ -114,22 +107,3 @@ def serve(state: Any) -> tuple[Bundle, ...]:
     """Return the models that answer now."""
     scorer: Scorer | None = state.scorer
     return tuple(scorer.bundles.values()) if scorer else ()
-
-
-def tell_replay(made: Replay) -> dict[str, Any]:
-    """Return a replay as it is told in JSON."""
-    if made.error or made.kept is None:
-        detail = DETAILS[made.error or "unknown_receipt"]
-        error = {"code": made.error, "detail": detail, "retryable": False}
-        return {"status": "error", "receipt": made.receipt, "error": error}
-    return {
-        "status": "ok",
-        "receipt": made.receipt,
-        "equal": made.equal,
-        "differences": made.differences,
-        "told": made.kept.answer,
-        "again": made.again,
-        "dictionary": made.kept.form.dictionary,
-        "rows_sha256": made.kept.rows_sha256,
-        "warnings": made.warnings,
-    }
