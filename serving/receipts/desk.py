@@ -5,13 +5,11 @@ import threading
 import time
 from collections.abc import Sequence
 
-import sqlalchemy as sql
-
 from contract.answers import Answer
 from serving.problems import RefusalError
 from serving.receipts.issue import Issued
 from serving.receipts.kept import write_receipts
-from serving.store.opened import Store
+from serving.store.opened import Store, StoreError
 
 LOG = logging.getLogger("bentoml.patron")
 
@@ -20,9 +18,6 @@ BATCH = 500  # receipts that wait for no others
 MOST = 20_000  # receipts that wait; beyond them requests do
 PATIENCE_S = 5.0  # that a request waits, and that closing takes
 PAUSE_S = 0.5  # before a store that did not take a batch is asked again
-
-# The store is away or busy, and may take the same batch later.
-PASSING = (sql.exc.OperationalError, sql.exc.InterfaceError, sql.exc.TimeoutError)
 
 Filed = tuple[Issued, Sequence[Answer]]
 
@@ -93,7 +88,7 @@ class Desk:
             try:
                 write_receipts(self.store, batch)
                 return
-            except PASSING as error:
+            except StoreError as error:
                 LOG.warning("Receipts wait: the store does not take them (%s).", _name(error))
                 time.sleep(PAUSE_S)
             except Exception as error:  # no other attempt would go better

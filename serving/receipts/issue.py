@@ -106,7 +106,8 @@ def sign(start: bytes, customer: str, fingerprint: bytes, features: Any) -> str:
 
 def find_form(seen: Seen) -> Form:
     """Return the form of the answers that are made of this."""
-    models = tuple((b.target, b.version, b.sha256) for b in seen.bundles)
+    bundles = {b.target: b for b in seen.bundles}
+    models = tuple((t, bundles[t].version, bundles[t].sha256) for t in seen.names)
     parts = tuple(
         (tuple(b.target for b in bundles), list_read(bundles)) for bundles, _ in seen.parts
     )
