@@ -12,7 +12,7 @@ from contract.moments import EPOCH
 from serving.chances import Known
 from serving.choices import find_shelf, tell_all
 from serving.receipts.kept import Kept
-from serving.receipts.packing import Told
+from serving.receipts.packing import Told, join_rows
 from serving.scorer import TELL, find_norms, look, share
 
 Measure = Literal["probability", "predicted"]
@@ -45,7 +45,7 @@ def make_figures(told: Told, as_of_us: int, models: Models) -> Figures:
     Where an answer would not speak of the customer, or not show a category, a figure stands here
     all the same: the share among customers like this, or 0.
     """
-    history = told.as_history(find_norms(models.values()))
+    history = join_rows([told], find_norms(models.values()))
     as_of, groups = EPOCH + timedelta(microseconds=as_of_us), share(models.values())
     figures: Figures = {}
     for bundles, known in look(history, as_of, groups, tuple(models)).parts:

@@ -32,10 +32,22 @@ class Told:
     since_us: int | None
     odd: dict[str, Product]
 
-    def as_history(self, norms: Norms) -> History:
-        """Return the rows as a history, of products that are as the norms say or as was told."""
-        known = norms.model_copy(update={"products": {**norms.products, **self.odd}})
-        return tell_history(["0"], self.lines, self.acts, self.entries, [self.since_us], known)
+
+def join_rows(customers: Sequence[Told], norms: Norms) -> History:
+    """Return the rows of customers as a history, of products as the norms say or as was told.
+
+    Of all these customers the same must have been told of products.
+    """
+    known = norms.model_copy(update={"products": {**norms.products, **customers[0].odd}})
+    numbered = list(enumerate(customers))
+    return tell_history(
+        [str(i) for i, _ in numbered],
+        [line._replace(customer=i) for i, told in numbered for line in told.lines],
+        [act._replace(customer=i) for i, told in numbered for act in told.acts],
+        [entry._replace(customer=i) for i, told in numbered for entry in told.entries],
+        [told.since_us for _, told in numbered],
+        known,
+    )
 
 
 def pack_rows(rows: Rows) -> list[bytes]:

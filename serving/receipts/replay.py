@@ -1,12 +1,12 @@
 """Answers told again, from what their receipts keep."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
 from contract.bundle import Bundle
 from contract.flat import list_own, nest
@@ -15,6 +15,7 @@ from serving.chances import Known
 from serving.receipts.issue import fingerprint_dictionary
 from serving.receipts.kept import Kept, find_kept, tell_answer
 from serving.receipts.library import Library
+from serving.receipts.packing import join_rows
 from serving.scorer import Seen, find_norms, tell_flat
 from serving.store.opened import Store
 
@@ -53,50 +54,48 @@ def replay_all(
 ) -> list[Replay]:
     """Return the replay of each receipt, in their order."""
     asked, loaded = list(receipts), tuple(serving)
-    kept = find_kept(store, asked)
-    forms = {one.form.key: one.form for one in kept.values()}
-    models = {key: library.find_all(form, loaded) for key, form in forms.items()}
-    return [
-        replay(kept[one], models[kept[one].form.key])
-        if one in kept
-        else Replay(one, error="unknown_receipt")
-        for one in asked
-    ]
+    replays: dict[str, Replay] = {}
+    for alike in _group(find_kept(store, asked).values()):
+        models = library.find_all(alike[0].form, loaded)
+        replays |= {made.receipt: made for made in replay(alike, models)}
+    return [replays.get(one) or Replay(one, error="unknown_receipt") for one in asked]
 
 
-def replay(kept: Kept, models: Mapping[str, Bundle | None]) -> Replay:
-    """Return the answer made again by the models that made it first."""
+def _group(kept: Iterable[Kept]) -> list[list[Kept]]:
+    """Return the receipts in groups that can be made again together."""
+    groups: dict[Any, list[Kept]] = {}
+    for one in kept:
+        key = one.form.key, one.as_of_us, tuple(sorted(one.told.odd.items()))
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def replay(alike: Sequence[Kept], models: Mapping[str, Bundle | None]) -> list[Replay]:
+    """Return the answers made again by the models that made them first, as of one moment."""
     bundles = {target: bundle for target, bundle in models.items() if bundle}
     if len(bundles) < len(models):
-        return Replay(kept.receipt, error="model_not_here", kept=kept)
-    again = tell_again(restore(kept, bundles), kept.customer_id)
-    again["models"] = kept.answer["models"]
-    return Replay(
-        receipt=kept.receipt,
-        kept=kept,
-        again=again,
-        differences=tuple(differ(kept.answer, again)),
-        warnings=tuple(_warn(kept)),
-    )
+        return [Replay(kept.receipt, error="model_not_here", kept=kept) for kept in alike]
+    rows = tell_flat(restore(alike, bundles), list_own(bundles)).to_pylist()
+    made = []
+    for kept, row in zip(alike, rows, strict=True):
+        answer = nest(row | {"customer_id": kept.customer_id})
+        again = json.loads(tell_answer(answer)) | {"models": kept.answer["models"]}
+        differences = tuple(differ(kept.answer, again))
+        made.append(Replay(kept.receipt, None, kept, again, differences, tuple(_warn(kept))))
+    return made
 
 
-def restore(kept: Kept, bundles: Mapping[str, Bundle]) -> Seen:
+def restore(alike: Sequence[Kept], bundles: Mapping[str, Bundle]) -> Seen:
     """Return what the models read then: the kept features, and the kept rows behind pairs."""
-    as_of = EPOCH + timedelta(microseconds=kept.as_of_us)
-    history = kept.told.as_history(find_norms(bundles.values()))
-    parts, first = [], 0
-    for targets, names in kept.form.parts:
-        columns = {n: kept.features[first + i : first + i + 1] for i, n in enumerate(names)}
-        parts.append((tuple(bundles[t] for t in targets), Known(history, columns, as_of)))
-        first += len(names)
-    return Seen(pa.array([kept.customer_id]), as_of, tuple(parts), tuple(bundles))
-
-
-def tell_again(seen: Seen, customer_id: str) -> dict[str, Any]:
-    """Return the answer on the only customer seen, as it is kept."""
-    (row,) = tell_flat(seen, list_own(seen.names)).to_pylist()
-    said: dict[str, Any] = json.loads(tell_answer(nest(row | {"customer_id": customer_id})))
-    return said
+    first, told = alike[0], [kept.told for kept in alike]
+    as_of = EPOCH + timedelta(microseconds=first.as_of_us)
+    history = join_rows(told, find_norms(bundles.values()))
+    columns = iter(np.ascontiguousarray(np.stack([kept.features for kept in alike]).T))
+    parts = []
+    for targets, names in first.form.parts:
+        read = {name: next(columns) for name in names}
+        parts.append((tuple(bundles[t] for t in targets), Known(history, read, as_of)))
+    return Seen(history.ids, as_of, tuple(parts), tuple(bundles))
 
 
 def differ(told: Any, again: Any, place: str = "") -> Iterator[str]:

@@ -19,9 +19,12 @@ from serving.batch import answer_with_receipts
 from serving.problems import RefusalError
 from serving.receipts import desk as desks
 from serving.receipts.desk import Desk
+from serving.receipts.issue import issue
 from serving.receipts.kept import find_kept, forget_receipts
 from serving.receipts.library import Library
-from serving.receipts.replay import ALTERED, replay_all
+from serving.receipts.packing import join_rows, pack_rows, unpack_rows
+from serving.receipts.replay import ALTERED, replay, replay_all
+from serving.routes.records import Record, tell_records
 from serving.routes.scores import Scores, answer
 from serving.scorer import Scorer
 from serving.store.opened import Store, now_us, open_store
@@ -214,9 +217,8 @@ def test_an_answer_that_was_altered_differs_where_it_was(
     kept = find_kept(store, [receipt])[receipt]
     kept.answer["next_purchase"]["probability"] += 1e-16
     models = NOWHERE.find_all(kept.form, kinds.bundles.values())
-    from serving.receipts.replay import replay
-
-    assert replay(kept, models).differences == ("/next_purchase/probability",)
+    (made,) = replay([kept], models)
+    assert made.differences == ("/next_purchase/probability",)
 
 
 def test_receipts_of_an_erased_customer_are_unknown(
@@ -290,10 +292,6 @@ def test_rows_are_kept_as_they_were_told(kinds: Scorer, store: Store, desk: Desk
 
 
 def test_products_that_tables_know_otherwise_are_kept_so(kinds: Scorer) -> None:
-    from serving.receipts.issue import issue
-    from serving.receipts.packing import pack_rows, unpack_rows
-    from serving.routes.records import Record, tell_records
-
     kinds = Scorer({n: kinds.bundles[n] for n in ("cross_sell", "lifetime_value")})
     record = Record.model_validate(draw(5)[4])
     history = tell_records({"0": record}, AS_OF, kinds.norms)
@@ -305,5 +303,5 @@ def test_products_that_tables_know_otherwise_are_kept_so(kinds: Scorer) -> None:
     assert plain.receipts != odd.receipts
     told = unpack_rows(pack_rows(odd.rows)[0])
     assert {name: product.category for name, product in told.odd.items()} == {"b": "hats"}
-    again = told.as_history(kinds.norms)
+    again = join_rows([told], kinds.norms)
     assert issue(kinds.look(again, AS_OF), again, ["0"]).receipts == odd.receipts
