@@ -1,0 +1,201 @@
+"""A real service over real champions: a thousand answers, made again there and by the CLI."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import cli
+from contract.bundle import Bundle, save_bundle
+from contract.champions import fetch_champions
+from contract.registry import Registry, open_registry
+from contract.settings import Settings
+from serving.bento import find_sources
+from serving.receipts.library import Library, open_library
+from serving.receipts.replay import replay_all
+from serving.store.opened import open_store
+from tests.serving.kinds import calibrate, make_kinds, register_bundle
+from tests.serving.parity import AS_OF, draw_records
+from tests.serving.running import (
+    ENDED_WITHIN_S,
+    assert_problem,
+    find_port,
+    parse,
+    wait_until_it_answers,
+)
+
+BESIDE = ("record_id", "status", "receipt", "warnings")
+
+
+@dataclass
+class Home:
+    """A home with a registry whose champions serve, and a thousand answers by the first ones."""
+
+    settings: Settings
+    registry: Registry
+    bundles: dict[str, Bundle]
+    folder: Path
+    results: list[dict[str, Any]] = field(default_factory=list)
+    last: list[dict[str, Any]] = field(default_factory=list)
+    replays: Any = None
+    unknown: Any = None
+    alone: Any = None
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[httpx.Client]:
+    """Serve the registry's champions until the block ends."""
+    port, home = find_port(), settings.home
+    command = [sys.executable, "-m", "cli", "serve", "--registry", "--port", str(port)]
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PATRON_", "MLFLOW_"))}
+    environment = kept | {"PYTHONPATH": str(find_sources()), "PATRON_HOME": str(home)}
+    log = home / f"service-{port}.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, env=environment, cwd=home, stdout=said, stderr=said)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_until_it_answers(client, process, log)
+            yield client
+    finally:
+        process.terminate()
+        assert process.wait(ENDED_WITHIN_S) == 0
+
+
+def champion(home: Home, bundle: Bundle, name: str) -> None:
+    register_bundle(home.registry, bundle, home.folder / name)
+    home.registry.promote(bundle.target)
+
+
+def ask(client: httpx.Client, path: str, body: Any) -> Any:
+    answer = client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return parse(answer.text)
+
+
+def score(client: httpx.Client, records: list[Any], **more: Any) -> list[dict[str, Any]]:
+    body = {"as_of": AS_OF.isoformat(), "records": records} | more
+    results: list[dict[str, Any]] = ask(client, "/v1/scores", body)["results"]
+    return results
+
+
+def replay(client: httpx.Client, receipts: list[str]) -> Any:
+    return ask(client, "/v1/replays", {"receipts": receipts})
+
+
+def list_receipts(results: list[dict[str, Any]]) -> list[str]:
+    return [result["receipt"] for result in results]
+
+
+def draw() -> list[dict[str, Any]]:
+    """Return records of a random shop, some of whose lines are of belts, hats and scarves."""
+    drawn, records = random.Random(5), draw_records(1000)
+    for record in records:
+        for line in record["transactions"]:
+            line["product_id"] = drawn.choice(["b", "h", "s", "x", None])
+    return records
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, new_home: Any) -> Iterator[Home]:
+    with pytest.MonkeyPatch.context() as patch:
+        settings = new_home()
+        patch.setenv("PATRON_HOME", str(settings.home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        folder, records = tmp_path_factory.mktemp("made"), draw()
+        made = Home(settings, open_registry(settings), make_kinds(folder / "kinds"), folder)
+        for target, bundle in made.bundles.items():
+            champion(made, bundle, f"{target}-1")
+        with serving(settings) as client:
+            made.results = score(client, records)
+            made.replays = replay(client, list_receipts(made.results))
+            made.unknown = replay(client, ["no", made.results[0]["receipt"]])
+            alone = [
+                score(client, [record], as_of=f"2026-05-{1 + i % 28:02}T08:00:00Z")[0]
+                for i, record in enumerate(records[:60])
+            ]
+            made.alone = replay(client, list_receipts(alone))
+            assert_problem(client.post("/v1/replays", json={"receipts": []}), 422, "wrong_form")
+            made.last = score(client, records[:50], as_of="2026-04-04T00:00:00Z")
+        yield made
+
+
+def test_a_thousand_of_a_thousand_over_http(home: Home) -> None:
+    assert home.replays["summary"] == {"total": 1000, "succeeded": 1000, "failed": 0}
+    replays = home.replays["results"]
+    assert [r["receipt"] for r in replays if not r["equal"]] == []
+    for told, again in zip(home.results, replays, strict=True):
+        plain = {name: part for name, part in told.items() if name not in BESIDE}
+        assert plain == again["told"] == again["again"]
+        assert again["differences"] == again["warnings"] == []
+
+
+def test_an_unknown_receipt_fails_alone(home: Home) -> None:
+    assert home.unknown["summary"] == {"total": 2, "succeeded": 1, "failed": 1}
+    failed, made = home.unknown["results"]
+    assert (failed["receipt"], failed["error"]["code"]) == ("no", "unknown_receipt")
+    assert made["equal"]
+
+
+def test_what_was_answered_one_by_one_is_equal(home: Home) -> None:
+    assert [r["equal"] for r in home.alone["results"]] == [True] * 60
+
+
+def test_what_waited_when_the_service_ended_is_kept(home: Home) -> None:
+    made = replay_all(open_store(home.settings.store_url), list_receipts(home.last), library(home))
+    assert len(made) == 50 and all(one.equal for one in made)
+
+
+def library(home: Home) -> Library:
+    return open_library(home.settings, lambda: home.registry)
+
+
+def test_another_champion_and_back_change_nothing(home: Home) -> None:
+    receipts, store = list_receipts(home.results), open_store(home.settings.store_url)
+    for target in ("churn", "cross_sell"):
+        champion(home, calibrate(home.bundles[target], slope=0.5), f"{target}-2")
+    made = replay_all(store, receipts, library(home))
+    assert len(made) == 1000 and all(one.equal for one in made)
+    serving_now = fetch_champions(home.registry, home.folder / "champions").values()
+    made = replay_all(store, receipts, Library([]), serving_now)
+    assert {one.error for one in made} == {"model_not_here"}
+    # Releases that have served are looked through as well, where they are kept.
+    for target, bundle in home.bundles.items():
+        place = home.settings.releases / "first" / target / "1"
+        save_bundle(bundle, place)
+    made = replay_all(store, receipts, Library([home.settings.releases]), serving_now)
+    assert all(one.equal for one in made)
+    for target in ("churn", "cross_sell"):
+        assert home.registry.rollback(target).number == "1"
+    assert all(one.equal for one in replay_all(store, receipts, library(home)))
+
+
+def test_an_answer_is_made_again_at_the_front_door(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt = home.results[7]["receipt"]
+    assert cli.main(["replay", receipt]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Equal to the last bit.\n")
+    assert "churn 1, cross_sell 1, lifetime_value 1, next_purchase 1" in said
+    assert cli.main(["replay", receipt, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["equal"] and told["told"]["stage"] == home.results[7]["stage"]
+    assert cli.main(["replay", "0" * 32]) == 1
+    assert "No such receipt is kept" in capsys.readouterr().err
+
+
+def test_old_receipts_are_pruned_at_the_front_door(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["prune", "--older-than", "0"]) == 1
+    assert cli.main(["prune", "--older-than", "1"]) == 0
+    assert capsys.readouterr().out == "0 receipts are forgotten.\n"
