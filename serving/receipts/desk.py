@@ -1,25 +1,22 @@
 """Receipts on their way into the store: written by a thread of their own, a batch at a time."""
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
 
-from contract.answers import Answer
 from serving.problems import RefusalError
 from serving.receipts.issue import Issued
-from serving.receipts.kept import write_receipts
+from serving.receipts.kept import Answers, Filed, write_receipts
 from serving.store.opened import Store, StoreError
 
 LOG = logging.getLogger("bentoml.patron")
 
 GATHERED_S = 0.1  # that receipts wait for others to be written with
 BATCH = 500  # receipts that wait for no others
-MOST = 20_000  # receipts that wait; beyond them requests do
+MOST = 20_000  # receipts that wait; when so many do, so do requests
 PATIENCE_S = 5.0  # that a request waits, and that closing takes
 PAUSE_S = 0.5  # before a store that did not take a batch is asked again
-
-Filed = tuple[Issued, Sequence[Answer]]
 
 
 class Desk:
@@ -34,18 +31,23 @@ class Desk:
         self._writer = threading.Thread(target=self._write_on, name="receipts", daemon=True)
         self._writer.start()
 
-    def file(self, issued: Issued, answers: Sequence[Answer]) -> None:
-        """Take the receipts, to be on disk within a second; refuse where they cannot be kept."""
-        if not len(issued):
-            return
-        with self._changed:
-            held = self._changed.wait_for(lambda: self._count < MOST or self._closed, PATIENCE_S)
-            if self._closed or not held:
-                raise RefusalError("busy", "The receipts of earlier answers are not kept yet.")
-            self._waiting.append((issued, answers))
-            self._count += len(issued)
-            self._filed += 1
-            self._changed.notify_all()
+    async def admit(self) -> None:
+        """Wait until there is room for the receipts of another request; refuse if none comes."""
+        end = time.monotonic() + PATIENCE_S
+        while self._count >= MOST:
+            if time.monotonic() > end:
+                detail = "The store does not take the receipts of earlier answers."
+                raise RefusalError("busy", detail)
+            await asyncio.sleep(PAUSE_S / 10)
+
+    def file(self, issued: Issued, answers: Answers) -> None:
+        """Take the receipts, to be on disk within a second."""
+        if len(issued):
+            with self._changed:
+                self._waiting.append((issued, answers))
+                self._count += len(issued)
+                self._filed += 1
+                self._changed.notify_all()
 
     def flush(self, seconds: float = PATIENCE_S) -> bool:
         """Wait until all that was filed before is in the store; return whether it is."""

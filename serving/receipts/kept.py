@@ -1,7 +1,7 @@
 """Receipts in the store: written, found again, and forgotten."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -11,12 +11,16 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
 from contract.answers import Answer
-from contract.flat import DAYS, OWN, flat_schema
+from contract.flat import DAYS, OWN, flat_schema, nest
 from contract.models import Numbers
 from serving.receipts.issue import Form, Issued, read_form, sign, start_signing
 from serving.receipts.packing import Told, pack_rows, squeeze, unpack_rows, unsqueeze
 from serving.store.opened import Store, now_us
 from serving.store.schema import FORMS, RECEIPTS
+
+Row = Mapping[str, Any]
+Answers = Sequence[Answer | Row]  # as they are told, or as the scorer has them
+Filed = tuple[Issued, Answers]
 
 DAY_US = 86_400_000_000
 AT_ONCE = 500  # receipts asked for in one query
@@ -52,7 +56,7 @@ class Kept:
         return self.receipt == sign(start, self.customer_id, rows, self.features.tobytes())
 
 
-def write_receipts(store: Store, batch: Sequence[tuple[Issued, Sequence[Answer]]]) -> None:
+def write_receipts(store: Store, batch: Sequence[Filed]) -> None:
     """Keep the receipts with what they stand for; one that is kept already stays as it is."""
     forms = {issued.form.key: issued.form.told for issued, _ in batch}
     now = now_us()
@@ -66,16 +70,18 @@ def write_receipts(store: Store, batch: Sequence[tuple[Issued, Sequence[Answer]]
         connection.execute(make(RECEIPTS).on_conflict_do_nothing(), rows)
 
 
-def tell_answer(answer: Answer) -> str:
-    """Return what is kept of an answer, as JSON: all that the models foretell."""
+def tell_answer(answer: Answer | Row, customer_id: str) -> str:
+    """Return what is kept of an answer, or of a flat row, as JSON: all that models foretell."""
+    if not isinstance(answer, Answer):
+        answer = nest({**answer, "customer_id": customer_id})
     return answer.model_dump_json(include=FORETOLD, exclude_none=True)
 
 
-def _list_rows(issued: Issued, answers: Sequence[Answer], now: int) -> Iterable[dict[str, Any]]:
+def _list_rows(issued: Issued, answers: Answers, now: int) -> Iterable[dict[str, Any]]:
     features = _shuffle(issued.features)
     told = zip(issued.receipts, issued.customers, answers, pack_rows(issued.rows), strict=True)
     for i, (receipt, customer, answer, rows) in enumerate(told):
-        said = tell_answer(answer)
+        said = tell_answer(answer, customer)
         yield {
             "receipt": receipt,
             "customer_id": customer,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from contract.bundle import Bundle
-from contract.flat import list_own, nest
+from contract.flat import list_own
 from contract.moments import EPOCH
 from serving.chances import Known
 from serving.receipts.issue import fingerprint_dictionary
@@ -78,8 +78,7 @@ def replay(alike: Sequence[Kept], models: Mapping[str, Bundle | None]) -> list[R
     rows = tell_flat(restore(alike, bundles), list_own(bundles)).to_pylist()
     made = []
     for kept, row in zip(alike, rows, strict=True):
-        answer = nest(row | {"customer_id": kept.customer_id})
-        again = json.loads(tell_answer(answer)) | {"models": kept.answer["models"]}
+        again = json.loads(tell_answer(row, kept.customer_id)) | {"models": kept.answer["models"]}
         differences = tuple(differ(kept.answer, again))
         made.append(Replay(kept.receipt, None, kept, again, differences, tuple(_warn(kept))))
     return made

@@ -71,6 +71,8 @@ async def post_scores(request: Request) -> Response:
     require_json(request)
     state = request.app.state
     served = find_scorer(request), state.store, state.desk
+    if state.desk:
+        await state.desk.admit()
     body = await request.body()
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
     return await asyncio.to_thread(_respond, body, served, request.scope["request_id"])
@@ -115,13 +117,11 @@ def answer(
     seen = scorer.look(history, as_of, targets)
     issued = issue(seen, history, [record.customer_id for record in whole.values()])
     rows = tell_flat(seen, list_own(targets)).to_pylist()
-    made = {}
     for row, receipt in zip(rows, issued.receipts, strict=True):
         key, told = row["customer_id"], row | beside | {"receipt": receipt}
-        made[key] = tell(key, records[key], told, joined.warnings.get(key))
-    results |= made
+        results[key] = tell(key, records[key], told, joined.warnings.get(key))
     if desk:
-        desk.file(issued, list(made.values()))
+        desk.file(issued, rows)
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,

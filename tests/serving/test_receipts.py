@@ -1,8 +1,8 @@
 """A receipt is the same for the same answer, whoever asks; what it keeps makes the answer again."""
 
+import asyncio
 import json
 import random
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -252,15 +252,15 @@ def test_while_the_store_is_away_receipts_wait(
     monkeypatch.setattr(desks, "MOST", 2)
     monkeypatch.setattr(desks, "PATIENCE_S", 0.3)
     other, desk = open_store(url), Desk(open_store(url))
-    records, done = draw(6)[2:], threading.Event()
+    records = draw(6)[2:]
     with other.write():  # of two writers SQLite lets one wait
         receipts = receive(kinds, *records[:2], desk=desk)
         assert not desk.flush(0.3)
         with pytest.raises(RefusalError) as refused:
-            ask(kinds, records[2], desk=desk)
+            asyncio.run(desk.admit())
         assert refused.value.code == "busy"
-        done.set()
     assert desk.flush(10)
+    asyncio.run(desk.admit())
     receipts += receive(kinds, records[3], desk=desk)
     desk.close()
     assert set(find_kept(other, receipts)) == set(receipts)
