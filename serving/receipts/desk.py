@@ -4,10 +4,11 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Sequence
 
 from serving.problems import RefusalError
 from serving.receipts.issue import Issued
-from serving.receipts.kept import Answers, Filed, write_receipts
+from serving.receipts.kept import Filed, Row, write_receipts
 from serving.store.opened import Store, StoreError
 
 LOG = logging.getLogger("bentoml.patron")
@@ -40,11 +41,11 @@ class Desk:
                 raise RefusalError("busy", detail)
             await asyncio.sleep(PAUSE_S / 10)
 
-    def file(self, issued: Issued, answers: Answers) -> None:
-        """Take the receipts, to be on disk within a second."""
+    def file(self, issued: Issued, rows: Sequence[Row]) -> None:
+        """Take the receipts and the flat rows answered, to be on disk within a second."""
         if len(issued):
             with self._changed:
-                self._waiting.append((issued, answers))
+                self._waiting.append((issued, rows))
                 self._count += len(issued)
                 self._filed += 1
                 self._changed.notify_all()

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from contract.answers import ITEMS
 from contract.bundle import Bundle
 from contract.flat import FLAT_NAMES
 from contract.moments import EPOCH
@@ -28,15 +29,17 @@ def name_measure(bundle: Bundle) -> Measure:
 
 def read_figures(kept: Kept) -> Figures:
     """Return the figures that an answer tells."""
-    figures: Figures = {}
-    parts = {**kept.answer, **kept.answer.get("own", {})}
-    for target in (model[0] for model in kept.form.models if model[0] in parts):
-        part = parts[target]
-        if "items" in part:
-            figures |= {(target, one["category"]): one["probability"] for one in part["items"]}
-        else:
-            figures[target, None] = float(part.get("predicted", part.get("probability")))
-    return figures
+    figures: dict[Key, float | None] = {}
+    for target, *_ in kept.form.models:
+        row = {n: kept.row.get(FLAT_NAMES.get(f"{target}_{n}", f"{target}_{n}")) for n in _TOLD}
+        items = [(row[category], row[figure]) for category, figure in _ITEMS]
+        figures |= {(target, category): figure for category, figure in items if category}
+        figures[target, None] = row["probability"] if row["predicted"] is None else row["predicted"]
+    return {key: figure for key, figure in figures.items() if figure is not None}
+
+
+_ITEMS = [(f"{n}_category", f"{n}_probability") for n in range(1, ITEMS + 1)]
+_TOLD = ("probability", "predicted", *(name for pair in _ITEMS for name in pair))
 
 
 def make_figures(told: Told, as_of_us: int, models: Models) -> Figures:

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from contract.flat import flat_schema, list_own
 from contract.models import Numbers
 from contract.moments import as_micros
+from contract.norms import Norms
 from features.dictionary import describe
 from features.history import History
 from features.pairing import describe_pairs
 from serving.receipts.rows import Rows, find_rows
 from serving.scorer import Seen, find_norms, list_read
+
+# Of a flat row: what only concerns the request, or is kept apart.
+BESIDE = ("customer_id", "as_of", "receipt", "warnings", "model_versions")
 
 LENGTH = 16  # bytes of a receipt, told in twice as many letters
 
@@ -28,17 +33,21 @@ class Form:
     """What all answers by the same models for the same targets have in common.
 
     Each of `parts` are targets that go by the same norms, and the features that were read for them;
-    a kept row of features is those of all parts, one after another.
+    a kept row of features is those of all parts, one after another. `columns` are what is kept of
+    an answer's flat row.
     """
 
     models: tuple[Model, ...]
     parts: tuple[Part, ...]
+    columns: tuple[str, ...]
     dictionary: str
 
     @cached_property
     def told(self) -> str:
         """The form as JSON."""
-        return json.dumps([self.models, self.parts, self.dictionary], separators=(",", ":"))
+        return json.dumps(
+            [self.models, self.parts, self.columns, self.dictionary], separators=(",", ":")
+        )
 
     @cached_property
     def key(self) -> str:
@@ -48,10 +57,11 @@ class Form:
 
 def read_form(told: str) -> Form:
     """Return the form that was told as JSON."""
-    models, parts, dictionary = json.loads(told)
+    models, parts, columns, dictionary = json.loads(told)
     return Form(
         tuple(tuple(model) for model in models),
         tuple((tuple(targets), tuple(names)) for targets, names in parts),
+        tuple(columns),
         dictionary,
     )
 
@@ -78,10 +88,10 @@ def issue(seen: Seen, history: History, customers: Sequence[str] = ()) -> Issued
     The same models on the same rows as of the same moment get the same receipt, be it live or in a
     batch.
     """
-    form, as_of_us = find_form(seen), as_micros(seen.as_of)
-    rows = find_rows(history, as_of_us, find_norms(seen.bundles))
+    (form, norms), as_of_us = find_form(seen), as_micros(seen.as_of)
+    rows = find_rows(history, as_of_us, norms)
     ids = tuple(customers or seen.ids.to_pylist())
-    features = _stack(seen)
+    features = _stack(seen, form)
     start = start_signing(form, as_of_us)
     width, told = 8 * features.shape[1], features.view(np.uint8).reshape(-1).data
     receipts = tuple(
@@ -104,19 +114,26 @@ def sign(start: bytes, customer: str, fingerprint: bytes, features: Any) -> str:
     return made.digest()[:LENGTH].hex()
 
 
-def find_form(seen: Seen) -> Form:
-    """Return the form of the answers that are made of this."""
-    bundles = {b.target: b for b in seen.bundles}
-    models = tuple((t, bundles[t].version, bundles[t].sha256) for t in seen.names)
-    parts = tuple(
-        (tuple(b.target for b in bundles), list_read(bundles)) for bundles, _ in seen.parts
+def find_form(seen: Seen) -> tuple[Form, Norms]:
+    """Return the form of the answers that are made of this, and the norms that rows go by."""
+    groups = tuple(
+        tuple((b.target, b.version, b.sha256) for b in bundles) for bundles, _ in seen.parts
     )
-    return _make_form(models, parts)
+    key = (groups, seen.names)
+    if key not in _FORMS:
+        models = {model[0]: model for group in groups for model in group}
+        parts = tuple(
+            (tuple(b.target for b in bundles), list_read(bundles)) for bundles, _ in seen.parts
+        )
+        named = tuple(models[target] for target in seen.names)
+        columns = tuple(n for n in flat_schema(list_own(seen.names)).names if n not in BESIDE)
+        form = Form(named, parts, columns, fingerprint_dictionary(parts))
+        _FORMS[key] = form, find_norms(seen.bundles)
+    return _FORMS[key]
 
 
-@lru_cache(1_000)
-def _make_form(models: tuple[Model, ...], parts: tuple[Part, ...]) -> Form:
-    return Form(models, parts, fingerprint_dictionary(parts))
+# A few for each set of models that has served: a model's sha256 stands for all that it reads.
+_FORMS: dict[Any, tuple[Form, Norms]] = {}
 
 
 @lru_cache(1_000)
@@ -127,12 +144,14 @@ def fingerprint_dictionary(parts: tuple[Part, ...]) -> str:
     return sha256(json.dumps(entries).encode()).hexdigest()
 
 
-def _stack(seen: Seen) -> Numbers:
+def _stack(seen: Seen, form: Form) -> Numbers:
     """Return a row of features per customer, those of each part after those of the one before."""
-    columns = [known.columns[n] for bundles, known in seen.parts for n in list_read(bundles)]
-    stacked = np.empty((len(seen.ids), len(columns)))
-    for place, column in enumerate(columns):
-        stacked[:, place] = column
-    stacked += 0.0  # there is one zero only,
+    columns = [
+        known.columns[name]
+        for (_, known), (_, names) in zip(seen.parts, form.parts, strict=True)
+        for name in names
+    ]
+    joined = np.concatenate(columns).reshape(len(columns), -1)
+    stacked = np.add(joined.T, 0.0, order="C")  # there is one zero only,
     stacked[np.isnan(stacked)] = np.nan  # and one NaN
     return stacked

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -10,8 +11,6 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
-from contract.answers import Answer
-from contract.flat import DAYS, OWN, flat_schema, nest
 from contract.models import Numbers
 from serving.receipts.issue import Form, Issued, read_form, sign, start_signing
 from serving.receipts.packing import Told, pack_rows, squeeze, unpack_rows, unsqueeze
@@ -19,15 +18,10 @@ from serving.store.opened import Store, now_us
 from serving.store.schema import FORMS, RECEIPTS
 
 Row = Mapping[str, Any]
-Answers = Sequence[Answer | Row]  # as they are told, or as the scorer has them
-Filed = tuple[Issued, Answers]
+Filed = tuple[Issued, Sequence[Row]]  # receipts, and the flat rows that were answered
 
 DAY_US = 86_400_000_000
 AT_ONCE = 500  # receipts asked for in one query
-
-# What only concerns the request, such as its record_id, is not kept: others get the same foretold.
-_TARGETS = {n.removesuffix(DAYS) for n in flat_schema().names if n.endswith(DAYS)}
-FORETOLD = {"customer_id", "as_of", "stage", OWN, *_TARGETS}
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Kept:
     rows_sha256: str
     features: Numbers
     packed: bytes
-    answer: dict[str, Any]
+    row: Row
 
     @cached_property
     def told(self) -> Told:
@@ -70,18 +64,19 @@ def write_receipts(store: Store, batch: Sequence[Filed]) -> None:
         connection.execute(make(RECEIPTS).on_conflict_do_nothing(), rows)
 
 
-def tell_answer(answer: Answer | Row, customer_id: str) -> str:
-    """Return what is kept of an answer, or of a flat row, as JSON: all that models foretell."""
-    if not isinstance(answer, Answer):
-        answer = nest({**answer, "customer_id": customer_id})
-    return answer.model_dump_json(include=FORETOLD, exclude_none=True)
+def tell_row(row: Row, form: Form) -> str:
+    """Return what is kept of a flat row: what the models foretell, in the order of the form."""
+    return _ENCODE([row.get(name) for name in form.columns])
 
 
-def _list_rows(issued: Issued, answers: Answers, now: int) -> Iterable[dict[str, Any]]:
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=date.isoformat).encode
+
+
+def _list_rows(issued: Issued, answers: Sequence[Row], now: int) -> Iterable[dict[str, Any]]:
     features = _shuffle(issued.features)
     told = zip(issued.receipts, issued.customers, answers, pack_rows(issued.rows), strict=True)
-    for i, (receipt, customer, answer, rows) in enumerate(told):
-        said = tell_answer(answer, customer)
+    for i, (receipt, customer, row, rows) in enumerate(told):
+        said = tell_row(row, issued.form)
         yield {
             "receipt": receipt,
             "customer_id": customer,
@@ -120,7 +115,6 @@ _read_form = lru_cache(1_000)(read_form)
 def _read(row: Any) -> Kept:
     told = np.frombuffer(unsqueeze(row.features), np.uint8).reshape(8, -1)
     form = _read_form(row.told)
-    models = [dict(zip(("target", "version", "sha256"), m, strict=True)) for m in form.models]
     return Kept(
         receipt=row.receipt,
         customer_id=row.customer_id,
@@ -129,7 +123,7 @@ def _read(row: Any) -> Kept:
         rows_sha256=row.rows_sha256,
         features=np.ascontiguousarray(told.T).reshape(-1).view(np.float64),
         packed=row.rows,
-        answer=json.loads(unsqueeze(row.answer)) | {"models": models},
+        row=dict(zip(form.columns, json.loads(unsqueeze(row.answer)), strict=True)),
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from contract.bundle import Bundle
-from contract.flat import list_own
+from contract.flat import list_own, nest
 from contract.moments import EPOCH
 from serving.chances import Known
 from serving.receipts.issue import fingerprint_dictionary
-from serving.receipts.kept import Kept, find_kept, tell_answer
+from serving.receipts.kept import Kept, Row, find_kept, tell_row
 from serving.receipts.library import Library
 from serving.receipts.packing import join_rows
 from serving.scorer import Seen, find_norms, tell_flat
@@ -33,12 +33,13 @@ DETAILS = {
 class Replay:
     """An answer as it was told and as it is made again, or why it cannot be made again.
 
-    `differences` are the places of what was told that come out otherwise.
+    `differences` are the columns, as the batch names them, that come out otherwise.
     """
 
     receipt: str
     error: str | None = None
     kept: Kept | None = None
+    told: dict[str, Any] | None = None
     again: dict[str, Any] | None = None
     differences: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -76,12 +77,29 @@ def replay(alike: Sequence[Kept], models: Mapping[str, Bundle | None]) -> list[R
     if len(bundles) < len(models):
         return [Replay(kept.receipt, error="model_not_here", kept=kept) for kept in alike]
     rows = tell_flat(restore(alike, bundles), list_own(bundles)).to_pylist()
-    made = []
-    for kept, row in zip(alike, rows, strict=True):
-        again = json.loads(tell_answer(row, kept.customer_id)) | {"models": kept.answer["models"]}
-        differences = tuple(differ(kept.answer, again))
-        made.append(Replay(kept.receipt, None, kept, again, differences, tuple(_warn(kept))))
-    return made
+    return [_compare(kept, row) for kept, row in zip(alike, rows, strict=True)]
+
+
+def _compare(kept: Kept, row: Row) -> Replay:
+    again = json.loads(tell_row(row, kept.form))
+    made = dict(zip(kept.form.columns, again, strict=True))
+    return Replay(
+        receipt=kept.receipt,
+        kept=kept,
+        # What answers have come to tell since is filled in, so that both are of one form.
+        told=_nest(kept, {**row, **kept.row}),
+        again=_nest(kept, row),
+        differences=tuple(name for name, told in kept.row.items() if made[name] != told),
+        warnings=tuple(_warn(kept)),
+    )
+
+
+def _nest(kept: Kept, row: Row) -> dict[str, Any]:
+    """Return a flat row as it is answered, but for what only concerns the request."""
+    models = [dict(zip(("target", "version", "sha256"), m, strict=True)) for m in kept.form.models]
+    beside = {"customer_id": kept.customer_id, "models": models}
+    answer = nest({**row, **beside}).model_dump(mode="json", exclude_none=True)
+    return {name: part for name, part in answer.items() if name not in ("receipt", "warnings")}
 
 
 def restore(alike: Sequence[Kept], bundles: Mapping[str, Bundle]) -> Seen:
@@ -95,15 +113,6 @@ def restore(alike: Sequence[Kept], bundles: Mapping[str, Bundle]) -> Seen:
         read = {name: next(columns) for name in names}
         parts.append((tuple(bundles[t] for t in targets), Known(history, read, as_of)))
     return Seen(history.ids, as_of, tuple(parts), tuple(bundles))
-
-
-def differ(told: Any, again: Any, place: str = "") -> Iterator[str]:
-    """Yield every place of what was told that is not the same again; more may be told now."""
-    if isinstance(told, dict) and isinstance(again, dict):
-        for name, part in told.items():
-            yield from differ(part, again.get(name), f"{place}/{name}")
-    elif told != again:
-        yield place
 
 
 def _warn(kept: Kept) -> Iterator[str]:
@@ -128,7 +137,7 @@ def tell_replay(made: Replay) -> dict[str, Any]:
         "receipt": made.receipt,
         "equal": made.equal,
         "differences": made.differences,
-        "told": made.kept.answer,
+        "told": made.told,
         "again": made.again,
         "dictionary": made.kept.form.dictionary,
         "rows_sha256": made.kept.rows_sha256,

@@ -17,6 +17,7 @@ from features.sums import Array, Whole
 from features.tables import Table
 
 NONE = 0  # the digest of no name
+FEW = 500  # rows that are sooner sorted than looked through
 LINE = ("at_us", "order", "amount", "quantity", "discount", "product")
 ACT = ("at_us", "kind", "channel", "value", "company")
 LISTED = ("at_us", "country", "kind")
@@ -143,17 +144,23 @@ def _digest_text(name: str) -> int:
 
 
 def _settle(table: Table, names: Sequence[str], instead: Mapping[str, Array]) -> Table:
-    """Return the table with these columns, rows of one instant in an order of their own."""
-    columns = {name: instead[name] if name in instead else table[name] for name in names}
+    """Return these columns as bits, the rows of one instant in an order of their own."""
+    columns = {n: _as_bits(instead[n] if n in instead else table[n]) for n in names}
     chosen, at_us = Table(table.bounds, columns), table["at_us"]
-    return chosen.settle(names[1:]) if (at_us[1:] == at_us[:-1]).any() else chosen
+    if not (at_us[1:] == at_us[:-1]).any():
+        return chosen
+    if len(table) > FEW:
+        return chosen.settle(names[1:])
+    owner = np.arange(len(table.bounds) - 1).repeat(table.bounds[1:] - table.bounds[:-1])
+    order = np.lexsort((*[columns[name] for name in names[::-1]], owner))
+    return Table(table.bounds, {name: column[order] for name, column in columns.items()})
 
 
 def _stack(table: Table) -> Whole:
-    """Return a row of whole numbers per row of the table; of numbers these are the bits."""
+    """Return a row of bits per row of the table."""
     stacked = np.empty((len(table), len(table.columns)), dtype=np.int64)
     for place, column in enumerate(table.columns.values()):
-        stacked[:, place] = _as_bits(column)
+        stacked[:, place] = column
     return stacked
 
 

@@ -45,7 +45,7 @@ class Replayed(BaseModel):
     status: Literal["ok"] = "ok"
     receipt: str
     equal: bool = Field(description="Whether all that was told is the same, to the last bit.")
-    differences: list[str] = Field(description="Where it is not, as JSON pointers.")
+    differences: list[str] = Field(description="Where it is not, as columns of the batch.")
     told: Answer = Field(description="As it was told.")
     again: Answer = Field(description="As it is made again.")
     dictionary: str = Field(description="A sha256 of what the features meant.")

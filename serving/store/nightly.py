@@ -8,8 +8,8 @@ import sqlalchemy as sql
 
 from contract.answers import ModelUsed
 from contract.flat import list_own
-from serving.receipts.issue import Issued, issue
-from serving.receipts.kept import write_receipts
+from serving.receipts.issue import issue
+from serving.receipts.kept import Filed, write_receipts
 from serving.routes.records import Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join
 from serving.scorer import Scorer, tell_flat
@@ -33,8 +33,8 @@ def refresh(
         tell_step(f"{counts['succeeded']:,} customers answered")
         with store.read() as connection:
             stored = read_stored(connection, ids)
-        issued, answers = answer_all(scorer, as_of, stored)
-        write_receipts(store, [(issued, answers)])
+        filed, answers = answer_all(scorer, as_of, stored)
+        write_receipts(store, [filed])
         with store.write() as connection:
             keep_answers(connection, as_of, [_write(answer) for answer in answers])
         counts["succeeded"] += len(answers)
@@ -47,7 +47,7 @@ def refresh(
 
 def answer_all(
     scorer: Scorer, as_of: datetime, stored: Mapping[str, Stored]
-) -> tuple[Issued, list[Scored]]:
+) -> tuple[Filed, list[Scored]]:
     """Return the answers on customers known before the moment, and their receipts."""
     records = {who: join(Record(customer_id=who), own)[0] for who, own in stored.items()}
     whole = {who: record for who, record in records.items() if fail(who, record) is None}
@@ -62,7 +62,7 @@ def answer_all(
     rows = tell_flat(seen, list_own(scorer.bundles)).to_pylist()
     told = zip(issued.customers, issued.receipts, rows, strict=True)
     answers = [tell(who, whole[who], row | beside | {"receipt": one}) for who, one, row in told]
-    return issued, answers
+    return (issued, rows), answers
 
 
 def _write(answer: Scored) -> dict[str, Any]:
