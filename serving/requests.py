@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
+from starlette.requests import Request
 
 from contract.columns import LARGEST, MOST_ATTRIBUTES
 from serving.problems import RefusalError
@@ -52,7 +60,10 @@ def read_moment(given: Any) -> datetime:
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
 Number = Annotated[
-    float, BeforeValidator(read_number), Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
+    float,
+    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
+    BeforeValidator(read_number),
+    Field(description='A decimal string such as "59.90" is taken too.'),
 ]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
 
@@ -60,6 +71,8 @@ Moment = Annotated[datetime, BeforeValidator(read_moment)]
 def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
     """Return what is read, or refuse it whole: its names are the caller's own."""
     try:
+        if isinstance(given, list) and len(given) <= MOST_ATTRIBUTES:
+            given = _name_attributes(given)
         if not isinstance(given, dict) or len(given) <= MOST_ATTRIBUTES:
             return read(given)
     except ValidationError:
@@ -72,6 +85,26 @@ def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
 
 
 _Exact = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+
+
+class Attribute(BaseModel):
+    """An attribute of the shop's own: its name, and a text or a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    text: Text | None = None
+    number: _Exact | None = None
+
+
+def _name_attributes(given: list[Any]) -> dict[str, Any]:
+    """Return as a map what a typed caller lists; anything else is left as it is."""
+    told = [Attribute.model_validate(one) for one in given]
+    named = {one.name: one.text if one.number is None else one.number for one in told}
+    twice = len(named) < len(told) or any(None not in (one.text, one.number) for one in told)
+    return {"": None} if twice else named  # a name that is none is refused
+
+
 Attributes = Annotated[
     dict[Name, Text | _Exact | None],
     Field(max_length=MOST_ATTRIBUTES, json_schema_extra={"additionalProperties": False}),
@@ -130,3 +163,14 @@ def _tell(fault: Any) -> dict[str, str]:
 def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:
     """Return a fault at a place in the body."""
     return {"pointer": "".join(f"/{part}" for part in place), "code": code, "detail": detail}
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is not told to be JSON."""
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        detail = "Send Content-Type: application/json, in UTF-8."
+        raise RefusalError("unsupported_media_type", detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

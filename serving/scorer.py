@@ -16,6 +16,7 @@ from contract.manifest import Kind
 from contract.models import Numbers, list_once
 from contract.moments import as_utc
 from contract.norms import Norms
+from contract.segments import SEGMENT_INPUTS
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
@@ -24,6 +25,7 @@ from serving.choices import tell_choice
 from serving.worths import tell_worth
 
 SILENCE = "days_since_order"
+OUT_OF_RANGE = "out_of_range"
 
 Group = tuple[Norms, list[Bundle]]
 
@@ -114,21 +116,25 @@ def find_norms(bundles: Iterable[Bundle]) -> Norms:
 
 def list_read(bundles: Iterable[Bundle]) -> tuple[str, ...]:
     """Return the features that these bundles answer by, which go by the same norms."""
-    return list_once([SILENCE, *(name for b in bundles for name in b.reads)])
+    return list_once([*SEGMENT_INPUTS, *(name for b in bundles for name in b.reads)])
 
 
 def tell_flat(seen: Seen, own: Iterable[str] = ()) -> pa.Table:
     """Return a flat row per customer of whom this was seen; `own` are the shop's own targets."""
     flat: Flat = {}
+    beyond: list[np.ndarray[Any, Any]] = []
     for bundles, known in seen.parts:
         for bundle in bundles:
+            if bundle.manifest.ranges:
+                beyond.append(bundle.manifest.ranges.exceed(known.columns))
             flat |= TELL[bundle.manifest.kind](bundle, known)
     silence, versions = known.columns[SILENCE], {b.target: b.version for b in seen.bundles}
     flat |= {
         "customer_id": seen.ids,
         "as_of": [seen.as_of] * len(silence),
         "stage": find_stages(silence),
-        "warnings": _warn(silence),
+        "staleness_days": [_count_stale(seen.bundles, seen.as_of)] * len(silence),
+        "warnings": _warn(silence, beyond),
         "model_versions": [",".join(f"{t}:{versions[t]}" for t in seen.names)] * len(silence),
     }
     absent = pa.nulls(len(silence))
@@ -137,11 +143,22 @@ def tell_flat(seen: Seen, own: Iterable[str] = ()) -> pa.Table:
     return pa.table(fields, schema=schema)
 
 
+def _count_stale(bundles: list[Bundle], as_of: datetime) -> int:
+    """Return the whole days since the data ended that the oldest of the models learned from."""
+    oldest = min(bundle.manifest.as_of for bundle in bundles)
+    return max((as_of - oldest).days, 0)
+
+
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(values.data, kind, mask=values.mask)
     return pa.array(values, kind)
 
 
-def _warn(days_since_order: Numbers) -> list[str]:
-    return ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
+def _warn(days_since_order: Numbers, beyond: list[np.ndarray[Any, Any]]) -> list[str]:
+    """Return the codes of each row: no order at all, a feature beyond what a model has seen."""
+    told = ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
+    if beyond:
+        for place in np.flatnonzero(np.any(beyond, axis=0)):
+            told[place] = f"{told[place]},{OUT_OF_RANGE}".removeprefix(",")
+    return told

@@ -24,6 +24,8 @@ BESIDE = ("customer_id", "as_of", "receipt", "warnings", "model_versions")
 
 LENGTH = 16  # bytes of a receipt, told in twice as many letters
 
+MOST_FORMS = 50  # held: of each set of models and targets there is one
+
 Model = tuple[str, str, str]  # target, version, sha256
 Part = tuple[tuple[str, ...], tuple[str, ...]]  # targets, and the features they answer by
 
@@ -116,24 +118,29 @@ def sign(start: bytes, customer: str, fingerprint: bytes, features: Any) -> str:
 
 def find_form(seen: Seen) -> tuple[Form, Norms]:
     """Return the form of the answers that are made of this, and the norms that rows go by."""
-    groups = tuple(
-        tuple((b.target, b.version, b.sha256) for b in bundles) for bundles, _ in seen.parts
+    groups = tuple(bundles for bundles, _ in seen.parts)
+    # By identity, which is asked sooner than what they are; held, so that no other gets it.
+    key = (tuple(tuple(id(b) for b in bundles) for bundles in groups), seen.names)
+    held = _FORMS.get(key)
+    if held is None:
+        if len(_FORMS) >= MOST_FORMS:
+            _FORMS.clear()
+        held = _FORMS[key] = _make_form(seen), find_norms(seen.bundles), groups
+    return held[:2]
+
+
+def _make_form(seen: Seen) -> Form:
+    bundles = {b.target: b for b in seen.bundles}
+    parts = tuple((tuple(b.target for b in own), list_read(own)) for own, _ in seen.parts)
+    return Form(
+        models=tuple((t, bundles[t].version, bundles[t].sha256) for t in seen.names),
+        parts=parts,
+        columns=tuple(n for n in flat_schema(list_own(seen.names)).names if n not in BESIDE),
+        dictionary=fingerprint_dictionary(parts),
     )
-    key = (groups, seen.names)
-    if key not in _FORMS:
-        models = {model[0]: model for group in groups for model in group}
-        parts = tuple(
-            (tuple(b.target for b in bundles), list_read(bundles)) for bundles, _ in seen.parts
-        )
-        named = tuple(models[target] for target in seen.names)
-        columns = tuple(n for n in flat_schema(list_own(seen.names)).names if n not in BESIDE)
-        form = Form(named, parts, columns, fingerprint_dictionary(parts))
-        _FORMS[key] = form, find_norms(seen.bundles)
-    return _FORMS[key]
 
 
-# A few for each set of models that has served: a model's sha256 stands for all that it reads.
-_FORMS: dict[Any, tuple[Form, Norms]] = {}
+_FORMS: dict[Any, tuple[Form, Norms, Any]] = {}
 
 
 @lru_cache(1_000)

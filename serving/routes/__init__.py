@@ -3,7 +3,9 @@
 from fastapi import APIRouter
 
 from serving.routes import (
+    compat,
     health,
+    inference,
     interactions,
     last,
     metrics,
@@ -16,5 +18,6 @@ from serving.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, replays.ROUTER,
-    movements.ROUTER, models.ROUTER, health.ROUTER, metrics.ROUTER,
+    movements.ROUTER, models.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER,
+    metrics.ROUTER,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import RefusalError, find_route, refuse
 from serving.routes.metrics import count_request
-from serving.store.opened import StoreError
 
 LOG = logging.getLogger("bentoml.patron")
 
@@ -54,7 +53,7 @@ class Front:
             count_request(scope["method"], find_route(scope), status, perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        probe = not scope["path"].startswith("/v1/")
+        probe = not scope["path"].startswith(("/v1/", "/v2/models"))
         if self.busy >= AT_ONCE and not probe:
             raise RefusalError("busy", f"{AT_ONCE} requests are being answered.")
         self.busy += 1
@@ -128,8 +127,6 @@ def _explain(scope: Scope, error: Exception) -> RefusalError:
         return RefusalError(
             "too_slow", f"No answer within {SECONDS} s; send fewer records at once."
         )
-    if isinstance(error, StoreError):
-        return RefusalError("store_down", "What is stored cannot be read or written now.")
     # Neither message nor traceback: both may hold what the caller sent.
     where = f"{scope['method']} {find_route(scope) or 'unknown route'}"
     LOG.error("%s failed: %s (%s)", where, type(error).__name__, scope["request_id"])

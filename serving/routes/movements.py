@@ -14,12 +14,11 @@ from serving.receipts import sentences
 from serving.receipts.kept import Kept, find_kept
 from serving.receipts.movement import Movement, find_movements, is_as_told
 from serving.receipts.replay import CHANGED, DETAILS
-from serving.requests import Name, point, read_form
+from serving.requests import Name, point, read_form, require_json
 from serving.routes.records import Asked
 from serving.routes.replays import serve, write_waiting
-from serving.routes.scores import require_json
 from serving.routes.stored import find_store
-from serving.routes.told import REFUSALS, describe
+from serving.routes.told import describe
 from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["receipts"])
@@ -69,7 +68,6 @@ class Movements(BaseModel):
 @ROUTER.post(
     "/v1/movements",
     response_model=Movements,
-    responses=REFUSALS,
     operation_id="explainMovements",
     openapi_extra=describe(Pair),
 )

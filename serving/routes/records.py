@@ -172,10 +172,10 @@ def tell_records(
     return tell_history(list(records), lines, acts, entries, since, norms)
 
 
-def tell(key: str, record: Record, row: dict[str, Any], warning: str | None = None) -> Scored:
+def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...] = ()) -> Scored:
     """Return the answer to the record that a flat row of the scorer holds.
 
-    Beside it are the models that answered, the attributes they know, and what the store warns of.
+    Beside it are the models that answered, the attributes they know, and what else is warned of.
     """
     moments = [line.ordered_at for line in record.transactions]
     moments += [act.occurred_at for act in record.interactions]
@@ -184,6 +184,5 @@ def tell(key: str, record: Record, row: dict[str, Any], warning: str | None = No
     ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
-    stored = (warning,) if warning else ()
-    told = dict(answer) | {"warnings": answer.warnings + ignored + unused + stored}
+    told = dict(answer) | {"warnings": answer.warnings + ignored + unused + warnings}
     return Scored(record_id=record.record_id or key, **told)

@@ -14,11 +14,11 @@ from contract.bundle import Bundle
 from serving.problems import RefusalError
 from serving.receipts.desk import Desk
 from serving.receipts.replay import replay_all, tell_replay
-from serving.requests import Name, read_form
+from serving.requests import Name, read_form, require_json
 from serving.routes.records import Asked
-from serving.routes.scores import Summary, require_json
+from serving.routes.scores import Summary
 from serving.routes.stored import find_store
-from serving.routes.told import REFUSALS, describe
+from serving.routes.told import describe
 from serving.scorer import Scorer
 from serving.store.opened import Store
 
@@ -61,18 +61,27 @@ class NotReplayed(BaseModel):
     error: ReplayError
 
 
+ReplayResult = Annotated[
+    Replayed | NotReplayed,
+    Field(
+        discriminator="status",
+        title="ReplayResult",
+        description="An answer made again, or with status error why it cannot be.",
+    ),
+]
+
+
 class Replays(BaseModel):
     """The answers made again, in the order of the receipts."""
 
     request_id: str
     summary: Summary
-    results: list[Annotated[Replayed | NotReplayed, Field(discriminator="status")]]
+    results: list[ReplayResult]
 
 
 @ROUTER.post(
     "/v1/replays",
     response_model=Replays,
-    responses=REFUSALS,
     operation_id="replayScores",
     openapi_extra=describe(Receipts),
 )

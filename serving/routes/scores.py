@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -11,14 +11,15 @@ from starlette.responses import Response
 
 from contract.answers import ModelUsed
 from contract.flat import list_own
-from serving.problems import Problem, RefusalError
+from serving.problems import RefusalError
 from serving.receipts.desk import Desk
 from serving.receipts.issue import issue
-from serving.requests import Moment, Name, point, read_form
+from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join_all
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer, tell_flat
 from serving.store.opened import Store
 
@@ -43,18 +44,26 @@ class Summary(BaseModel):
     failed: int
 
 
+# Told to machines as one object, whose parts hang on its status (serving/schemas.py).
+Result = Annotated[
+    Scored | Failed,
+    Field(
+        discriminator="status",
+        title="Result",
+        description="The answer to one record, or with status error why there is none.",
+    ),
+]
+
+
 class Scores(BaseModel):
     """The answers, in the order of the records."""
 
     request_id: str
     as_of: datetime
     summary: Summary
-    results: list[Annotated[Scored | Failed, Field(discriminator="status")]]
+    results: list[Result]
 
 
-_REFUSALS: dict[int | str, Any] = {
-    status: {"model": Problem} for status in (400, 408, 413, 415, 422, 500, 503, 504)
-}
 _SCHEMA = {"$ref": "#/components/schemas/Question"}
 _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 
@@ -62,7 +71,6 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 @ROUTER.post(
     "/v1/scores",
     response_model=Scores,
-    responses=_REFUSALS,
     operation_id="scoreCustomers",
     openapi_extra={"requestBody": _BODY},
 )
@@ -119,7 +127,8 @@ def answer(
     rows = tell_flat(seen, list_own(targets)).to_pylist()
     for row, receipt in zip(rows, issued.receipts, strict=True):
         key, told = row["customer_id"], row | beside | {"receipt": receipt}
-        results[key] = tell(key, records[key], told, joined.warnings.get(key))
+        stored = (joined.warnings[key],) if key in joined.warnings else ()
+        results[key] = tell(key, records[key], told, stored + find_strange(whole[key], norms))
     if desk:
         desk.file(issued, rows)
     failed = len(records) - len(whole)
@@ -151,14 +160,3 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
 def _name_model(scorer: Scorer, target: str) -> ModelUsed:
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
-
-
-def require_json(request: Request) -> None:
-    """Refuse a body that is told to be of another type than JSON."""
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
-        detail = "Send Content-Type: application/json, in UTF-8."
-        raise RefusalError("unsupported_media_type", detail)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

@@ -12,6 +12,7 @@ from serving.receipts.issue import issue
 from serving.receipts.kept import Filed, write_receipts
 from serving.routes.records import Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer, tell_flat
 from serving.store.answers import keep_answers
 from serving.store.opened import Store, now_us
@@ -60,8 +61,10 @@ def answer_all(
     seen = scorer.look(history, as_of)
     issued = issue(seen, history)
     rows = tell_flat(seen, list_own(scorer.bundles)).to_pylist()
-    told = zip(issued.customers, issued.receipts, rows, strict=True)
-    answers = [tell(who, whole[who], row | beside | {"receipt": one}) for who, one, row in told]
+    answers = [
+        tell(who, whole[who], row | beside | {"receipt": one}, find_strange(whole[who], norms))
+        for who, one, row in zip(issued.customers, issued.receipts, rows, strict=True)
+    ]
     return (issued, rows), answers
 
 

@@ -46,7 +46,9 @@ def find_port() -> int:
 
 
 @contextmanager
-def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Client, Path]]:
+def running(
+    home: Path, bundles: Path | None = None, store: str = ""
+) -> Iterator[tuple[httpx.Client, Path]]:
     """Serve until the block ends; the process is gone then, whatever happened."""
     port = find_port()
     log = home / f"service-{port}.log"
@@ -54,6 +56,7 @@ def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Cli
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
     environment |= {"PYTHONPATH": str(find_sources())}
     environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    environment |= {"PATRON_STORE": store} if store else {}
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True
