@@ -392,14 +392,18 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
 
 def replay_answer(arguments: Arguments, settings: Settings) -> int:
     """Print an answer made again, by the very models; exit status 1 where it is not the same."""
+    from contract.champions import fetch_version
     from contract.registry import open_registry
-    from serving.receipts.library import open_library
+    from serving.receipts.library import Library
     from serving.receipts.replay import describe_replay, replay_all, tell_replay
     from serving.store.opened import open_store
 
     with show_steps(1) as tell:
         tell("making the answer again")
-        library = open_library(settings, lambda: open_registry(settings))
+        library = Library(
+            [folder for folder in (settings.bundles, settings.releases) if folder],
+            lambda model: fetch_version(open_registry(settings), model[0], model[1]),
+        )
         (made,) = replay_all(open_store(settings.store_url), [arguments.receipt], library)
     told = tell_replay(made)
     if arguments.json:

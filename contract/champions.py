@@ -39,11 +39,13 @@ def fetch_champion(registry: Registry, target: str) -> tuple[Bundle, ...]:
     return (champion, early) if early else (champion,)
 
 
-def fetch_version(registry: Registry, named: tuple[str, str], folder: Path) -> Bundle | None:
+def fetch_version(registry: Registry, target: str, number: str) -> Bundle | None:
     """Return the bundle of a target's version, or None where the registry has no such version."""
-    target, number = named
     made = ask(registry.client.get_model_version, PREFIX + target, number)
-    return made and registry.fetch(Version(target, number, made.run_id), folder)
+    if made is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return registry.fetch(Version(target, number, made.run_id), Path(folder))
 
 
 def _fetch_early(registry: Registry, version: Version, folder: Path) -> Bundle | None:

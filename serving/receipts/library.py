@@ -1,15 +1,11 @@
 """Models by their sha256: those that serve, those in folders, and those that can be fetched."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from contract.bundle import MANIFEST, Bundle, load_bundle
-from contract.champions import fetch_version
 from contract.errors import PatronError
-from contract.registry import Registry
-from contract.settings import Settings
 from serving.receipts.issue import Form, Model
 
 MOST = 40  # models held that no longer serve
@@ -54,14 +50,3 @@ class Library:
                 except (OSError, PatronError):
                     continue  # it was removed meanwhile, or is not whole
         return None
-
-
-def open_library(settings: Settings, open_registry: Callable[[], Registry]) -> Library:
-    """Return the models in the settings' folders, and those of a registry asked when need be."""
-
-    def fetch(model: Model) -> Bundle | None:
-        with tempfile.TemporaryDirectory() as folder:
-            return fetch_version(open_registry(), model[:2], Path(folder))
-
-    folders = [settings.bundles] if settings.bundles else []
-    return Library([*folders, settings.releases], fetch)

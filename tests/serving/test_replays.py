@@ -16,11 +16,11 @@ import pytest
 
 import cli
 from contract.bundle import Bundle, save_bundle
-from contract.champions import fetch_champions
+from contract.champions import fetch_champions, fetch_version
 from contract.registry import Registry, open_registry
 from contract.settings import Settings
 from serving.bento import find_sources
-from serving.receipts.library import Library, open_library
+from serving.receipts.library import Library
 from serving.receipts.replay import replay_all
 from serving.store.opened import open_store
 from tests.serving.kinds import calibrate, make_kinds, register_bundle
@@ -155,7 +155,7 @@ def test_what_waited_when_the_service_ended_is_kept(home: Home) -> None:
 
 
 def library(home: Home) -> Library:
-    return open_library(home.settings, lambda: home.registry)
+    return Library([], lambda model: fetch_version(home.registry, model[0], model[1]))
 
 
 def test_another_champion_and_back_change_nothing(home: Home) -> None:
