@@ -71,7 +71,8 @@ class Patron:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Keep the receipts that wait before the process ends."""
-        APP.state.desk.close()
+        if APP.state.desk:
+            APP.state.desk.close()
 
 
 # BentoML's own /livez, /readyz and / would win over a mounted app's; a middleware comes first.

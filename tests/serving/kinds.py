@@ -19,8 +19,14 @@ NOTHING = Logistic((), (), 0.0, 1.0)
 
 
 def make_kinds(folder: Path) -> dict[str, Bundle]:
-    """Return two chances, a choice and a worth, laid out as `<target>/<version>`."""
+    """Return three chances, a choice and a worth, laid out as `<target>/<version>`.
+
+    One of the chances is a target of the shop's own.
+    """
     make_bundles(folder)
+    churn = load_bundle(folder / "churn" / "3")
+    own = churn.manifest.model_copy(update={"target": "big_order"})
+    save_bundle(replace(churn, manifest=own), folder / "big_order" / "1")
     for bundle, version in ((make_choice(), "2"), (make_worth(), "4")):
         save_bundle(bundle, folder / bundle.target / version)
     return load_bundles(folder)

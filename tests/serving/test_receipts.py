@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sql
 
+from contract.moments import as_micros
 from contract.tables import find_tables
 from features.gather import read_history
 from serving.batch import answer_with_receipts
@@ -27,7 +28,10 @@ from serving.receipts.replay import ALTERED, replay, replay_all
 from serving.routes.records import Record, tell_records
 from serving.routes.scores import Scores, answer
 from serving.scorer import Scorer
+from serving.store.answers import find_whole
+from serving.store.nightly import refresh
 from serving.store.opened import Store, now_us, open_store
+from serving.store.rows import add_transactions
 from serving.store.schema import FORMS, META, RECEIPTS
 from tests.serving.kinds import calibrate, make_kinds, save_as
 from tests.serving.parity import AS_OF, draw_records, score_batch
@@ -288,6 +292,29 @@ def test_rows_are_kept_as_they_were_told(kinds: Scorer, store: Store, desk: Desk
         ("visit", 1e9, "customer")
     ]
     assert [one.country for one in told.entries] == ["DE"]
+
+
+def test_answers_on_all_of_the_store_keep_their_receipts(kinds: Scorer, store: Store) -> None:
+    rows = [
+        {"told_id": f"{i}-{j}", "customer_id": record["customer_id"], "order_id": line["order_id"],
+         "at_us": as_micros(datetime.fromisoformat(line["ordered_at"])),
+         "amount": float(line["amount"]), "product_id": line["product_id"]}
+        for i, record in enumerate(draw(20)) for j, line in enumerate(record["transactions"])
+    ]  # fmt: skip
+    with store.write() as connection:
+        add_transactions(connection, rows)
+    counts = refresh(store, kinds, AS_OF, lambda step: None)
+    with store.read() as connection:
+        both = connection.execute(sql.select(RECEIPTS.c.receipt, RECEIPTS.c.customer_id)).all()
+        receipts, customers = (list(column) for column in zip(*both, strict=True))
+        whole = find_whole(connection, customers, 0)
+    assert len(receipts) == counts["succeeded"] == len({row["customer_id"] for row in rows})
+    assert {json.loads(told)["receipt"] for told in whole.values()} == set(receipts)
+    made = replay_all(store, receipts, NOWHERE, kinds.bundles.values())
+    assert all(one.equal for one in made)
+    question = {"as_of": AS_OF.isoformat(), "records": [{"customer_id": c} for c in customers]}
+    again = answer(json.dumps(question).encode(), kinds, "id", store).results
+    assert [one.receipt for one in again] == receipts
 
 
 def test_products_that_tables_know_otherwise_are_kept_so(kinds: Scorer) -> None:
