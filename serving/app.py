@@ -11,6 +11,7 @@ import bentoml
 from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
+from serving.hooks.reading import Reader
 from serving.receipts.desk import Desk
 from serving.receipts.library import Library
 from serving.routes.front import SECONDS, Front
@@ -57,6 +58,7 @@ class Patron:
         APP.state.store = open_store(settings.store_url)
         APP.state.desk = Desk(APP.state.store)
         APP.state.library = Library([settings.bundles or PACKED, settings.releases])
+        APP.state.reader = Reader(APP.state.store)
         try:
             APP.state.scorer = load_scorer(settings.bundles or PACKED)
         except PatronError as error:

@@ -15,6 +15,7 @@ from contract.models import Numbers
 from serving.receipts.issue import Form, Issued, read_form, sign, start_signing
 from serving.receipts.packing import Told, pack_rows, squeeze, unpack_rows, unsqueeze
 from serving.store.opened import Store, now_us
+from serving.store.privacy import find_erased
 from serving.store.schema import FORMS, RECEIPTS
 
 Row = Mapping[str, Any]
@@ -57,11 +58,14 @@ def write_receipts(store: Store, batch: Sequence[Filed]) -> None:
     rows = [row for issued, answers in batch for row in _list_rows(issued, answers, now)]
     make: Any = sqlite.insert if store.embedded else postgresql.insert
     with store.write() as connection:
+        erased = find_erased(connection, {str(row["customer_id"]) for row in rows})
+        rows = [row for row in rows if row["customer_id"] not in erased]
         told = [{"form": key, "told": form} for key, form in sorted(forms.items())]
         connection.execute(make(FORMS).on_conflict_do_nothing(), told)
         # In one order, so that of two who write the same neither waits for the other in turn.
         rows.sort(key=lambda row: str(row["receipt"]))
-        connection.execute(make(RECEIPTS).on_conflict_do_nothing(), rows)
+        if rows:
+            connection.execute(make(RECEIPTS).on_conflict_do_nothing(), rows)
 
 
 def tell_row(row: Row, form: Form) -> str:
@@ -86,7 +90,7 @@ def _list_rows(issued: Issued, answers: Sequence[Row], now: int) -> Iterable[dic
             "rows_sha256": issued.rows.prints[i].hex(),
             "features": squeeze(features[i].data),
             "rows": rows,
-            "answer": squeeze(said.encode()),
+            "answer": said,
         }
 
 
@@ -123,7 +127,7 @@ def _read(row: Any) -> Kept:
         rows_sha256=row.rows_sha256,
         features=np.ascontiguousarray(told.T).reshape(-1).view(np.float64),
         packed=row.rows,
-        row=dict(zip(form.columns, json.loads(unsqueeze(row.answer)), strict=True)),
+        row=dict(zip(form.columns, json.loads(row.answer), strict=True)),
     )
 
 

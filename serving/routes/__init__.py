@@ -4,20 +4,23 @@ from fastapi import APIRouter
 
 from serving.routes import (
     compat,
+    explanations,
     health,
+    hooks,
     inference,
     interactions,
     last,
     metrics,
     models,
     movements,
+    privacy,
     replays,
     scores,
     transactions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, replays.ROUTER,
-    movements.ROUTER, models.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER,
-    metrics.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, replays.ROUTER, movements.ROUTER,
+    transactions.ROUTER, interactions.ROUTER, models.ROUTER, hooks.ROUTER, privacy.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip

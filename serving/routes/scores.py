@@ -12,6 +12,10 @@ from starlette.responses import Response
 from contract.answers import ModelUsed
 from contract.flat import list_own
 from serving.problems import RefusalError
+from serving.reasons.explain import Told, explain
+from serving.reasons.languages import choose_language
+from serving.reasons.limit import MOST_EXPLAINED, refuse_many
+from serving.reasons.words import Language
 from serving.receipts.desk import Desk
 from serving.receipts.issue import issue
 from serving.requests import Moment, Name, point, read_form, require_json
@@ -34,6 +38,7 @@ class Question(Asked):
     as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
     targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
     records: list[Record] = Field(min_length=1, max_length=1000)
+    explain: bool = Field(False, description=f"Tell reasons; of {MOST_EXPLAINED} records at most.")
 
 
 class Summary(BaseModel):
@@ -82,15 +87,17 @@ async def post_scores(request: Request) -> Response:
     if state.desk:
         await state.desk.admit()
     body = await request.body()
+    language = choose_language(request.headers.get("accept-language", ""))
+    asked = request.scope["request_id"], language
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, served, request.scope["request_id"])
+    return await asyncio.to_thread(_respond, body, served, asked)
 
 
 def _respond(
-    body: bytes, served: tuple[Scorer, Store | None, Desk | None], request_id: str
+    body: bytes, served: tuple[Scorer, Store | None, Desk | None], asked: tuple[str, Language]
 ) -> Response:
-    scorer, store, desk = served
-    scores = answer(body, scorer, request_id, store, desk)
+    (scorer, store, desk), (request_id, language) = served, asked
+    scores = answer(body, scorer, request_id, store, language, desk)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
@@ -101,6 +108,7 @@ def answer(
     scorer: Scorer,
     request_id: str,
     store: Store | None = None,
+    language: Language = "en",
     desk: Desk | None = None,
 ) -> Scores:
     """Return the answers to what the body asks, by what it tells and what the store has.
@@ -108,8 +116,10 @@ def answer(
     The desk keeps the receipts.
     """
     question = read_form(Question, body)
+    if question.explain:
+        refuse_many(len(question.records))
     as_of = question.as_of or datetime.now(UTC)
-    targets = _choose(question, as_of, scorer)
+    targets = choose_targets(question, as_of, scorer)
     # Two records may speak of one customer, so the tables know each record by its position.
     records = {str(i): record for i, record in enumerate(question.records)}
     joined = join_all(records, store)
@@ -119,16 +129,20 @@ def answer(
     norms = scorer.norms
     history = tell_records(whole, as_of, norms, joined.listed)
     beside = {
-        "models": [_name_model(scorer, target) for target in targets],
+        "models": [name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
+    asked = as_of, targets
+    reasons = explain(scorer, history, asked, Told(language)) if question.explain else {}
     seen = scorer.look(history, as_of, targets)
     issued = issue(seen, history, [record.customer_id for record in whole.values()])
     rows = tell_flat(seen, list_own(targets)).to_pylist()
     for row, receipt in zip(rows, issued.receipts, strict=True):
-        key, told = row["customer_id"], row | beside | {"receipt": receipt}
+        key = row["customer_id"]
         stored = (joined.warnings[key],) if key in joined.warnings else ()
-        results[key] = tell(key, records[key], told, stored + find_strange(whole[key], norms))
+        warnings = stored + find_strange(whole[key], norms)
+        told = row | beside | {"reasons": reasons.get(key), "receipt": receipt}
+        results[key] = tell(key, records[key], told, warnings)
     if desk:
         desk.file(issued, rows)
     failed = len(records) - len(whole)
@@ -140,7 +154,7 @@ def answer(
     )
 
 
-def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
+def choose_targets(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     """Return the targets asked for, or refuse what no model here can answer."""
     if as_of > datetime.now(UTC) + AHEAD:
         fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
@@ -157,6 +171,7 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     return targets
 
 
-def _name_model(scorer: Scorer, target: str) -> ModelUsed:
+def name_model(scorer: Scorer, target: str) -> ModelUsed:
+    """Return which model answers for a target."""
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)

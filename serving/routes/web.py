@@ -14,6 +14,7 @@ from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
 from serving.routes.movements import Pair
+from serving.routes.privacy import Erasures, Export
 from serving.routes.replays import Receipts
 from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
@@ -27,6 +28,8 @@ FORMS: tuple[type[BaseModel], ...] = (
     Question,
     Transactions,
     Interactions,
+    Erasures,
+    Export,
     Invocations,
     InferenceRequest,
     Receipts,
@@ -59,6 +62,7 @@ def make_app() -> FastAPI:
     app.state.store = None
     app.state.desk = None
     app.state.library = Library([])
+    app.state.reader = None
     app.state.reasons = []
     answer_with_problems(app)
     return app

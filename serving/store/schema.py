@@ -100,7 +100,7 @@ RECEIPTS = Table(
     Column("rows_sha256", Text, nullable=False),
     Column("features", LargeBinary, nullable=False),
     Column("rows", LargeBinary, nullable=False),
-    Column("answer", LargeBinary, nullable=False),
+    Column("answer", Text, nullable=False),
     Index("patron_receipts_by_customer", "customer_id"),
     Index("patron_receipts_by_age", "made_us"),
 )

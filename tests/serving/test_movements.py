@@ -55,7 +55,7 @@ class Shop:
     def score(self, scorer: Scorer, record: dict[str, Any], as_of: str = JUNE) -> Any:
         question = {"as_of": as_of, "records": [{"customer_id": "c"} | record]}
         body, desk = json.dumps(question).encode(), self.app.state.desk
-        return answer(body, scorer, "id", None, desk).results[0]
+        return answer(body, scorer, "id", desk=desk).results[0]
 
     async def ask(self, path: str, body: Any) -> httpx.Response:
         transport = httpx.ASGITransport(Front(self.app, self.app))

@@ -17,6 +17,7 @@ from contract.moments import as_micros
 from contract.tables import find_tables
 from features.gather import read_history
 from serving.batch import answer_with_receipts
+from serving.privacy import erase_customers
 from serving.problems import RefusalError
 from serving.receipts import desk as desks
 from serving.receipts.desk import Desk
@@ -75,7 +76,7 @@ def draw(customers: int) -> list[dict[str, Any]]:
 
 def ask(scorer: Scorer, *records: Any, desk: Desk | None = None, **more: Any) -> Scores:
     question = {"as_of": AS_OF.isoformat(), "records": records} | more
-    return answer(json.dumps(question).encode(), scorer, "id", None, desk)
+    return answer(json.dumps(question).encode(), scorer, "id", desk=desk)
 
 
 def receive(scorer: Scorer, *records: Any, **more: Any) -> list[str]:
@@ -230,9 +231,11 @@ def test_receipts_of_an_erased_customer_are_unknown(
     records = draw(4)[2:]
     receipts = receive(kinds, *records, desk=desk)
     assert desk.flush()
-    with store.write() as connection:
-        whose = RECEIPTS.c.customer_id == records[0]["customer_id"]
-        assert connection.execute(sql.delete(RECEIPTS).where(whose)).rowcount == 1
+    gone, _ = erase_customers(store, [records[0]["customer_id"]])
+    assert gone[records[0]["customer_id"]]["receipts"] == 1
+    # Nor does a later answer bring anything back.
+    assert receive(kinds, *records, desk=desk) == receipts
+    assert desk.flush()
     made = replay_all(store, receipts, NOWHERE, kinds.bundles.values())
     assert [r.error for r in made] == ["unknown_receipt", None]
 
