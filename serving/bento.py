@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
@@ -21,6 +24,10 @@ NAME = "patron"
 ROOMS = ("contract", "features", "serving")
 BENTOFILE = "bentofile.yaml"
 REQUIREMENTS = Path("requirements/serve.txt")
+
+METRICS = "Choose another --metrics-port."
+
+Follow = Callable[[Event], None]
 
 _TAG = re.compile(r"__tag__:(\S+)")
 
@@ -36,6 +43,13 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+class Listen(NamedTuple):
+    """Where callers are answered, and where metrics are told."""
+
+    callers: Address
+    metrics: Address
 
 
 def build_bento(bundles: Path, home: Path) -> str:
@@ -55,19 +69,21 @@ def build_bento(bundles: Path, home: Path) -> str:
     return tag[1]
 
 
-def serve_newest(home: Path, address: Address) -> int:
+def serve_newest(home: Path, listen: Listen) -> int:
     """Serve the newest Bento under `home` until stopped, and return the exit status."""
     if not (home / "bentos" / NAME / "latest").exists():
         raise BentoError(f"There is no Bento of {NAME} in {home}.", "Build one: patron build.")
-    return _serve([f"{NAME}:latest"], address, _environment(home))
+    return _serve([f"{NAME}:latest"], listen, _environment(home))
 
 
-def serve_bundles(bundles: Path, home: Path, address: Address) -> int:
-    """Serve a folder of bundles by the sources as they are, and return the exit status."""
-    load_bundles(bundles)
-    environment = _environment(home) | {"PATRON_BUNDLES": str(bundles.resolve())}
+def serve_followed(bundles: Path, listen: Listen, follow: Follow, home: Path) -> int:
+    """Serve the bundles that a link points to by the sources as they are; return the exit status.
+
+    `follow` is called beside the service, to move the link until it is told to stop.
+    """
+    environment = _environment(home) | {"PATRON_BUNDLES": str(bundles)}
     place = ["serving.app:Patron", "--working-dir", str(find_sources())]
-    return _serve(place, address, environment)
+    return _serve(place, listen, environment, follow)
 
 
 def find_sources() -> Path:
@@ -113,11 +129,18 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _serve(place: list[str], address: Address, environment: dict[str, str]) -> int:
+def _serve(
+    place: list[str], listen: Listen, environment: dict[str, str], follow: Follow | None = None
+) -> int:
     """Run BentoML in the foreground; being asked to stop, stop it and wait until it has."""
-    _refuse_taken(*address)
-    listen = ["--host", address.host, "--port", str(address.port)]
-    command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
+    if listen.callers == listen.metrics:
+        raise BentoError(f"{':'.join(map(str, listen.metrics))} is named twice.", METRICS)
+    for address in listen:
+        _refuse_taken(*address)
+    host, port = listen.metrics
+    environment |= {"PATRON_METRICS_HOST": host, "PATRON_METRICS_PORT": str(port)}
+    told = ["--host", listen.callers.host, "--port", str(listen.callers.port)]
+    command = [sys.executable, "-m", "bentoml", "serve", *place, *told]
     server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words only
     asked: list[int] = []
 
@@ -127,11 +150,24 @@ def _serve(place: list[str], address: Address, environment: dict[str, str]) -> i
 
     before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        status = server.wait()
+        with _beside(follow):
+            status = server.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0 if asked else status
+
+
+@contextmanager
+def _beside(follow: Follow | None) -> Iterator[None]:
+    """Run `follow` in a thread while the block runs; nothing of it can end the service."""
+    stop = Event()
+    if follow:
+        Thread(target=follow, args=(stop,), name="follow", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -140,8 +176,8 @@ def _refuse_taken(host: str, port: int) -> None:
         with socket.socket(family) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise BentoError(
             f"{host}:{port} cannot be listened on: {reason}.", "Choose another host or port."
         ) from error

@@ -1,12 +1,9 @@
 """A real service over real champions: a thousand answers, made again there and by the CLI."""
 
 import json
-import os
 import random
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,23 +12,16 @@ import httpx
 import pytest
 
 import cli
-from contract.bundle import Bundle, save_bundle
+from contract.bundle import Bundle
 from contract.champions import fetch_champions, fetch_version
 from contract.registry import Registry, open_registry
 from contract.settings import Settings
-from serving.bento import find_sources
 from serving.receipts.library import Library
 from serving.receipts.replay import replay_all
 from serving.store.opened import open_store
 from tests.serving.kinds import calibrate, make_kinds, register_bundle
 from tests.serving.parity import AS_OF, draw_records
-from tests.serving.running import (
-    ENDED_WITHIN_S,
-    assert_problem,
-    find_port,
-    parse,
-    wait_until_it_answers,
-)
+from tests.serving.running import assert_problem, following, parse
 
 BESIDE = ("record_id", "status", "receipt", "warnings")
 
@@ -49,25 +39,7 @@ class Home:
     replays: Any = None
     unknown: Any = None
     alone: Any = None
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[httpx.Client]:
-    """Serve the registry's champions until the block ends."""
-    port, home = find_port(), settings.home
-    command = [sys.executable, "-m", "cli", "serve", "--registry", "--port", str(port)]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PATRON_", "MLFLOW_"))}
-    environment = kept | {"PYTHONPATH": str(find_sources()), "PATRON_HOME": str(home)}
-    log = home / f"service-{port}.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, env=environment, cwd=home, stdout=said, stderr=said)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            wait_until_it_answers(client, process, log)
-            yield client
-    finally:
-        process.terminate()
-        assert process.wait(ENDED_WITHIN_S) == 0
+    later: Any = None
 
 
 def champion(home: Home, bundle: Bundle, name: str) -> None:
@@ -95,6 +67,17 @@ def list_receipts(results: list[dict[str, Any]]) -> list[str]:
     return [result["receipt"] for result in results]
 
 
+def wait_for_versions(client: httpx.Client, wanted: dict[str, str]) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        told = client.get("/v1/models").json().get("models", [])  # a problem while there are none
+        models = {model["target"]: model["version"] for model in told}
+        if wanted.items() <= models.items():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"The service does not serve {wanted}")
+
+
 def draw() -> list[dict[str, Any]]:
     """Return records of a random shop, some of whose lines are of belts, hats and scarves."""
     drawn, records = random.Random(5), draw_records(1000)
@@ -114,7 +97,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, new_home: Any) -> Iterator[Ho
         made = Home(settings, open_registry(settings), make_kinds(folder / "kinds"), folder)
         for target, bundle in made.bundles.items():
             champion(made, bundle, f"{target}-1")
-        with serving(settings) as client:
+        with following(settings.home, settings.tracking_uri) as (client, _log):
+            wait_for_versions(client, dict.fromkeys(made.bundles, "1"))
             made.results = score(client, records)
             made.replays = replay(client, list_receipts(made.results))
             made.unknown = replay(client, ["no", made.results[0]["receipt"]])
@@ -124,6 +108,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, new_home: Any) -> Iterator[Ho
             ]
             made.alone = replay(client, list_receipts(alone))
             assert_problem(client.post("/v1/replays", json={"receipts": []}), 422, "wrong_form")
+            for target in ("churn", "cross_sell"):
+                other = calibrate(made.bundles[target], slope=0.5)
+                champion(made, other, f"{target}-2")
+            wait_for_versions(client, {"churn": "2", "cross_sell": "2"})
+            made.later = replay(client, list_receipts(made.results))
             made.last = score(client, records[:50], as_of="2026-04-04T00:00:00Z")
         yield made
 
@@ -160,17 +149,13 @@ def library(home: Home) -> Library:
 
 def test_another_champion_and_back_change_nothing(home: Home) -> None:
     receipts, store = list_receipts(home.results), open_store(home.settings.store_url)
-    for target in ("churn", "cross_sell"):
-        champion(home, calibrate(home.bundles[target], slope=0.5), f"{target}-2")
+    assert [r["equal"] for r in home.later["results"]] == [True] * 1000
     made = replay_all(store, receipts, library(home))
     assert len(made) == 1000 and all(one.equal for one in made)
     serving_now = fetch_champions(home.registry, home.folder / "champions").values()
     made = replay_all(store, receipts, Library([]), serving_now)
     assert {one.error for one in made} == {"model_not_here"}
     # Releases that have served are looked through as well, where they are kept.
-    for target, bundle in home.bundles.items():
-        place = home.settings.releases / "first" / target / "1"
-        save_bundle(bundle, place)
     made = replay_all(store, receipts, Library([home.settings.releases]), serving_now)
     assert all(one.equal for one in made)
     for target in ("churn", "cross_sell"):
