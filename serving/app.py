@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import bentoml
 from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
+from serving.admission import Door
 from serving.routes.front import SECONDS, Front
 from serving.routes.scores import answer
 from serving.routes.web import make_app
 from serving.scorer import Scorer
+from serving.store.opened import open_store
+from serving.watching import watch_keys
 
 LOG = logging.getLogger("bentoml.patron")
 
@@ -40,6 +44,7 @@ def load_scorer(folder: Path) -> Scorer:
 
 
 APP = make_app()
+APP.state.door = Door(None)  # shut until the keys are read
 
 
 # Mounted so that the description in the Bento lists the routes; Front is what asks them.
@@ -49,8 +54,10 @@ class Patron:
     """Scores customers: POST /v1/scores, GET /v1/models, GET /openapi.json."""
 
     def __init__(self) -> None:
+        settings = read_settings()
+        watch_keys(APP.state.door, partial(open_store, settings.store_url))
         try:
-            APP.state.scorer = load_scorer(read_settings().bundles or PACKED)
+            APP.state.scorer = load_scorer(settings.bundles or PACKED)
         except PatronError as error:
             # Up but not ready, and /readyz says why: a restart alone would not help.
             APP.state.reasons = [str(error)]

@@ -16,6 +16,10 @@ import yaml  # type: ignore[import-untyped]
 import contract
 from contract.bundle import load_bundles
 from contract.errors import PatronError
+from contract.settings import read_settings
+from serving.loopback import is_loopback
+from serving.store.keys import read_keys
+from serving.store.opened import now_us, open_store
 
 NAME = "patron"
 ROOMS = ("contract", "features", "serving")
@@ -109,7 +113,11 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _serve(place: list[str], address: Address, environment: dict[str, str]) -> int:
     """Run BentoML in the foreground; being asked to stop, stop it and wait until it has."""
+    store_url = read_settings().store_url
+    _refuse_keyless(address.host, store_url)
     _refuse_taken(*address)
+    # Told in full: the worker runs in another folder.
+    environment = environment | {"PATRON_STORE": store_url}
     listen = ["--host", address.host, "--port", str(address.port)]
     command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
     server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words only
@@ -126,6 +134,21 @@ def _serve(place: list[str], address: Address, environment: dict[str, str]) -> i
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0 if asked else status
+
+
+def _refuse_keyless(host: str, store_url: str) -> None:
+    """Refuse to be heard beyond this machine before there is a key to ask for."""
+    if is_loopback(host):
+        return
+    store = open_store(store_url)
+    at = now_us()
+    live = any(key.is_live(at) for key in read_keys(store))
+    store.close()
+    if not live:
+        raise BentoError(
+            f"Other machines can reach {host}, and the store holds no live key to ask them for.",
+            "Make one, patron keys create NAME --scopes scores, or listen on 127.0.0.1.",
+        )
 
 
 def _refuse_taken(host: str, port: int) -> None:

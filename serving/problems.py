@@ -25,14 +25,17 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
+    "unauthorized": Kind(401, "The request shows no key that counts"),
+    "forbidden": Kind(403, "The key may not do this"),
     "not_found": Kind(404, "There is no such route"),
     "method_not_allowed": Kind(405, "The route does not know this method"),
     "body_too_slow": Kind(408, "The body did not arrive in time", retry_after_s=1),
     "body_too_large": Kind(413, "The body is too large"),
     "unsupported_media_type": Kind(415, "The body is of another type than JSON"),
     "wrong_form": Kind(422, "The body does not have the documented form"),
+    "rate_limited": Kind(429, "The key calls too often", retry_after_s=1),
     "internal": Kind(500, "The service failed"),
-    "not_ready": Kind(503, "The service has no model", retry_after_s=5),
+    "not_ready": Kind(503, "The service is not ready", retry_after_s=5),
     "busy": Kind(503, "The service has too much to do", retry_after_s=1),
     "too_slow": Kind(504, "The answer took too long", retry_after_s=1),
 }
@@ -65,10 +68,13 @@ class Problem(BaseModel):
 class RefusalError(Exception):
     """Raised to answer with a problem."""
 
-    def __init__(self, code: str, detail: str, **more: Any) -> None:
+    def __init__(
+        self, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
         self.more = more
 
 
@@ -89,6 +95,7 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
     )
     content = json.dumps(problem.model_dump(exclude_none=True), allow_nan=False)
     headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    headers |= refusal.headers
     if refusal.code.startswith("body_too"):
         headers["Connection"] = "close"  # the rest of the body is not read
     return Response(content, kind.status, headers, MEDIA_TYPE)

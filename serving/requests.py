@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapVal
 from pydantic_core import PydanticCustomError
 
 from contract.columns import LARGEST, MOST_ATTRIBUTES
+from serving.nesting import DEEPEST, is_too_deep
 from serving.problems import RefusalError
 
 YEARS = range(1900, 2200)
@@ -81,6 +82,8 @@ Attributes = Annotated[
 
 def read_json(body: bytes) -> Any:
     """Return what the body says, refused unless it is JSON as RFC 8259 has it, each name once."""
+    if is_too_deep(body):
+        raise RefusalError("not_json", f"The body is nested more than {DEEPEST} levels deep.")
     try:
         text = body.decode("utf-8")
         said = json.loads(text, object_pairs_hook=_read_object, parse_constant=_refuse_constant)

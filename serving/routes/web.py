@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from serving.admission import Door
 from serving.problems import answer_with_problems
 from serving.routes import ROUTERS
 from serving.routes.scores import Question
@@ -27,6 +28,7 @@ def make_app() -> FastAPI:
     app.state.paths = {app.openapi_url, *(getattr(route, "path", "") for route in routes)}
     app.state.scorer = None
     app.state.reasons = []
+    app.state.door = Door()
     answer_with_problems(app)
     make_openapi = app.openapi
     app.openapi = lambda: _describe_question(make_openapi())  # type: ignore[method-assign]

@@ -1,0 +1,52 @@
+"""Whether a caller sits on this machine: only such a one is answered while there is no key."""
+
+import socket
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+# Who sends on what another asked says so in one of these.
+FORWARDED = frozenset((b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens on the host, an address or a name, hears this machine alone."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(is_loopback_address(str(told[4][0])) for told in found)
+
+
+@lru_cache(64)
+def is_loopback_address(told: str) -> bool:
+    """Whether an IP address is the loopback's."""
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def is_from_here(scope: Any) -> bool:
+    """Whether a request came in on a loopback address, was meant for it, and by no proxy.
+
+    A page in a browser here can have a name of its own lead to 127.0.0.1: `Host` tells it.
+    """
+    server = scope.get("server")
+    if not server or not is_loopback_address(str(server[0])):
+        return False
+    headers = scope["headers"]
+    hosts = [told for name, told in headers if name == b"host"]
+    if not all(_names_loopback(host) for host in hosts):
+        return False
+    return not any(name in FORWARDED for name, _ in headers)
+
+
+@lru_cache(64)
+def _names_loopback(host: bytes) -> bool:
+    told = host.decode("latin-1")
+    name = told[1:].partition("]")[0] if told.startswith("[") else told.partition(":")[0]
+    return name.lower() == "localhost" or is_loopback_address(name)
