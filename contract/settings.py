@@ -34,7 +34,7 @@ class Settings(BaseSettings):
 
     @property
     def store_url(self) -> str:
-        """Where the store is, what is known of customers between calls; a file by its whole path."""
+        """Where the store is, what is known of customers between calls; a file by its full path."""
         place = self.store.removeprefix(SQLITE)
         if self.store and (place == self.store or place == ":memory:"):
             return self.store

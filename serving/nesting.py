@@ -6,9 +6,10 @@ DEEPEST = 32
 
 _REST = bytes(set(range(256)) - set(b"[]{}"))
 _ALIKE = bytes.maketrans(b"{}", b"[]")
+_STEPS = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b"": 0}
 _DEEP = b"[" * (DEEPEST + 1)
-# One step of a walk: a text, whether or not it ends, or a bracket. No step is tried twice.
-_STEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+# The next bracket beyond all texts, or the end; a text may lack its own. Nothing is tried twice.
+_NEXT = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"?)*+([\[\]{}]|\Z)', re.DOTALL)
 
 
 def is_too_deep(body: bytes) -> bool:
@@ -31,12 +32,8 @@ def is_too_deep(body: bytes) -> bool:
 
 def _walk(body: bytes) -> bool:
     depth = 0
-    for step in _STEP.finditer(body):
-        sign = step[0][:1]
-        if sign in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                return True
-        elif sign in b"]}":
-            depth -= 1
+    for step in _NEXT.finditer(body):
+        depth += _STEPS[step[1]]
+        if depth > DEEPEST:
+            return True
     return False

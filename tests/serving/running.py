@@ -46,13 +46,22 @@ def find_port() -> int:
 
 
 @contextmanager
-def running(home: Path, bundles: Path | None = None) -> Iterator[tuple[httpx.Client, Path]]:
-    """Serve until the block ends; the process is gone then, whatever happened."""
+def running(
+    home: Path, bundles: Path | None = None, app: str = ""
+) -> Iterator[tuple[httpx.Client, Path]]:
+    """Serve until the block ends; the process is gone then, whatever happened.
+
+    Served is the newest Bento in `home`, or else the app of that name in the sources.
+    """
     port = find_port()
     log = home / f"service-{port}.log"
     command = [sys.executable, "-c", SERVE, str(home), str(port)]
+    if app:
+        place = [app, "--working-dir", str(find_sources())]
+        listen = ["--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources())}
+    environment |= {"PYTHONPATH": str(find_sources()), "PATRON_HOME": str(home)}
     environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
     with log.open("wb") as said:
         process = subprocess.Popen(
