@@ -33,20 +33,21 @@ def is_loopback_address(told: str) -> bool:
 def is_from_here(scope: Any) -> bool:
     """Whether a request came in on a loopback address, was meant for it, and by no proxy.
 
-    A page in a browser here can have a name of its own lead to 127.0.0.1: `Host` tells it.
+    A page in a browser here can have its own name on the Internet lead to 127.0.0.1, and `Host`
+    tells that name; one without a dot is none on the Internet.
     """
     server = scope.get("server")
     if not server or not is_loopback_address(str(server[0])):
         return False
     headers = scope["headers"]
     hosts = [told for name, told in headers if name == b"host"]
-    if not all(_names_loopback(host) for host in hosts):
+    if not all(_is_of_here(host) for host in hosts):
         return False
     return not any(name in FORWARDED for name, _ in headers)
 
 
 @lru_cache(64)
-def _names_loopback(host: bytes) -> bool:
+def _is_of_here(host: bytes) -> bool:
     told = host.decode("latin-1")
     name = told[1:].partition("]")[0] if told.startswith("[") else told.partition(":")[0]
-    return name.lower() == "localhost" or is_loopback_address(name)
+    return is_loopback_address(name) or not {".", ":"} & set(name)

@@ -1,10 +1,13 @@
-"""What callers send stays with them: nothing of it in logs, metrics, errors or with others."""
+"""However calls fail, what callers sent is told nowhere, and who comes too many is told at once."""
 
 import json
 import re
 import socket
+import statistics
+import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,16 +15,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from serving.routes.front import AT_ONCE
 from tests.serving.bundles import make_bundles
 from tests.serving.keyed import make_keys
-from tests.serving.running import running
+from tests.serving.running import assert_problem, running
 
 MADE = re.compile(r"canary[0-9a-f]{32}", re.IGNORECASE)
 TOKENS = 1000
 FAILING = "tests.serving.failing:Patron"
 CRASH, DAWDLE = "fail-now", "dawdle-now"  # what it fails by
-
-Call = Callable[..., httpx.Response]
 
 
 class Canaries:
@@ -180,3 +182,37 @@ def test_a_thousand_words_of_callers_are_found_nowhere(
     for key in keys.values():
         assert key not in logged + metrics.text
         assert key.split("_", 2)[2] not in logged + metrics.text
+
+
+def test_who_comes_when_all_places_are_taken_is_told_at_once(
+    guarded: tuple[httpx.Client, dict[str, str], Path],
+) -> None:
+    client, keys, _ = guarded
+    own = {"x-api-key": keys["admin"], "content-type": "application/json"}
+    body = json.dumps(ask([{"customer_id": DAWDLE}])).encode()
+    limits = httpx.Limits(max_connections=AT_ONCE)
+    with (
+        httpx.Client(base_url=client.base_url, timeout=30, limits=limits) as others,
+        ThreadPoolExecutor(AT_ONCE) as threads,
+    ):
+        dawdling = [
+            threads.submit(others.post, "/v1/scores", content=body, headers=own)
+            for _ in range(AT_ONCE)
+        ]
+        wait_until_busy(client, own)
+        took = []
+        for _ in range(5):
+            answer = client.post("/v1/scores", content=body, headers=own)
+            problem = assert_problem(answer, 503, "busy")
+            assert (problem["retry_after_s"], answer.headers["retry-after"]) == (1, "1")
+            took.append(answer.elapsed.total_seconds())
+        assert client.post("/v1/scores", content=body).status_code == 401
+        assert client.get("/livez").status_code == 200
+        assert {answer.result().status_code for answer in dawdling} <= {503, 504}
+    assert statistics.median(took) < 0.05
+
+
+def wait_until_busy(client: httpx.Client, own: dict[str, str]) -> None:
+    end = time.monotonic() + 5
+    while client.get("/v1/models", headers=own).status_code != 503:
+        assert time.monotonic() < end
