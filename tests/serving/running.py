@@ -55,14 +55,15 @@ def running(
     """
     port = find_port()
     log = home / f"service-{port}.log"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
+    environment |= {"PYTHONPATH": str(find_sources())}
+    environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
     command = [sys.executable, "-c", SERVE, str(home), str(port)]
     if app:
         place = [app, "--working-dir", str(find_sources())]
         listen = ["--host", "127.0.0.1", "--port", str(port)]
         command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources()), "PATRON_HOME": str(home)}
-    environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+        environment |= {"PATRON_HOME": str(home)}
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True

@@ -24,10 +24,19 @@ from serving.bento import Address, BentoError, serve_newest
 from serving.credentials import read_key
 from serving.loopback import is_from_here, is_loopback
 from serving.nesting import DEEPEST, is_too_deep
-from serving.problems import RefusalError
+from serving.problems import KINDS, RefusalError
 from serving.requests import read_json
 from serving.routes.web import make_app
-from serving.store.keys import Key, KeysError, Wish, create_key, read_keys, revoke_key, tell_keys
+from serving.store.keys import (
+    SCOPES,
+    Key,
+    KeysError,
+    Wish,
+    create_key,
+    read_keys,
+    revoke_key,
+    tell_keys,
+)
 from serving.store.opened import Store, open_store
 from serving.store.schema import KEYS
 from tests.serving.keyed import UNKNOWN, name_store
@@ -414,3 +423,11 @@ def test_telling_the_depth_takes_no_longer_than_a_body_does(body: bytes) -> None
     began = time.process_time()
     is_too_deep(body)
     assert time.process_time() - began < 2
+
+
+def test_the_pages_name_every_scope_and_problem() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    keys, serving = ((docs / f"{name}.md").read_text("utf-8") for name in ("keys", "serving"))
+    assert not [scope for scope in SCOPES if f"| `{scope}` |" not in keys]
+    rows = [f"| {kind.status} | `{code}` |" for code, kind in KINDS.items()]
+    assert not [row for row in rows if row not in serving]
