@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 PYTEST_ARGS ?=
+CLIENTS := tests/clients/node_modules/.package-lock.json
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
@@ -26,10 +27,16 @@ $(BIN)/.installed: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@echo "installed in $$(( $$(date +%s) - $$(cat .install-began) )) s" | tee $@
 	@rm -f .install-began
 
+# What the tests make a TypeScript client by; without Node those tests skip and say so.
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund; \
+	else echo "npm is missing: the tests of the TypeScript client will skip"; fi
+
 demo: install ## the main job on an invented shop, from raw tables to an answer over HTTP
 	$(BIN)/python scripts/demo.py
 
-test: install ## run every test, the linters and the type checker among them
+test: install $(CLIENTS) ## run every test, the linters and the type checker among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: install ## check form, types and the rooms' borders

@@ -127,9 +127,13 @@ def read_words() -> argparse.ArgumentParser:
     told.add_argument("--target", action="append", help="default: every target registered")
     told.add_argument("--json", action="store_true", help="print JSON")
 
-    score = add("score", score_tables, "Write a row of answers per customer.", tables=True)
+    add("load", load_tables, "Fill the store with the tables.", tables=True)
+
+    score = add("score", score_tables, "Write a row of answers per customer.")
+    _add_tables(score, needed=False)
     score.add_argument("--as-of", required=True, help="the moment to answer for")
-    score.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    score.add_argument("--out", type=Path, help="Parquet file to write")
+    score.add_argument("--store", action="store_true", help="renew the answers in the store")
 
     add("build", build_bento, "Package the champions as a Bento.")
 
@@ -337,8 +341,25 @@ def tell_history(arguments: Arguments, settings: Settings) -> int:
     return OK
 
 
+def load_tables(arguments: Arguments, settings: Settings) -> int:
+    """Fill the store with the tables, and print the rows of each."""
+    from features.engines import open_tables
+    from serving.store.loading import load
+    from serving.store.opened import open_store
+
+    frames = open_tables(_find(arguments), arguments.engine)
+    with show_steps(3) as tell:
+        rows = load(open_store(settings.store_url), frames, tell)
+    print("\n".join(f"{name:20} {count:>12,}" for name, count in rows.items()))
+    return OK
+
+
 def score_tables(arguments: Arguments, settings: Settings) -> int:
     """Write the champions' answers on every customer known before the moment."""
+    if arguments.store:
+        return score_store(arguments, settings)
+    if not (arguments.tables and arguments.out):
+        raise PatronError("score needs TABLES and --out.", "Or give --store.")
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
@@ -356,6 +377,28 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
         tell("scoring customers")
         answers = score(history, as_of, bundles, arguments.out)
     print(f"{len(answers):,} customers in {arguments.out}")
+    return OK
+
+
+def score_store(arguments: Arguments, settings: Settings) -> int:
+    """Renew the answers on every customer of the store."""
+    from contract.bundle import load_bundles
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
+    from serving.scorer import Scorer
+    from serving.store.nightly import refresh
+    from serving.store.opened import open_store
+
+    if arguments.tables or arguments.out:
+        raise PatronError("--store reads the store and writes there.", "Load TABLES: patron load.")
+    as_of = read_moment(arguments.as_of)
+    with show_steps(2) as tell:
+        tell("fetching champions")
+        with lay_out_champions(open_registry(settings)) as folder:
+            scorer = Scorer(load_bundles(folder))
+        tell("scoring customers")
+        counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
+    print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
     return OK
 
 

@@ -20,6 +20,11 @@ RUNGS = (
     " prior, the share among customers like this."
 )
 
+IN_STAGE = (
+    "Percent with a lower probability of the customers who have ordered as often, once, 2 to 4"
+    " times or more, lapsed ones apart; absent where the rung is prior: all of those get the same."
+)
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -43,6 +48,7 @@ class Chance(_Answered):
 
     probability: Probability = Field(description="That it comes true within the horizon.")
     percentile: int = Field(description="Percent of customers with a lower probability.")
+    percentile_in_stage: int | None = Field(None, description=IN_STAGE)
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
     rung: Rung = Field(description=RUNGS)
@@ -53,6 +59,7 @@ class Churn(_Answered):
 
     probability: Probability = Field(description="That no order comes within the horizon.")
     percentile: int = Field(description="Percent of active customers with a lower probability.")
+    percentile_in_stage: int | None = Field(None, description=IN_STAGE)
     band: Band = Field(description=f"high from percentile {HIGH}, medium from {MEDIUM}, else low.")
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
@@ -64,6 +71,7 @@ class NextPurchase(_Answered):
 
     probability: Probability = Field(description="That an order comes within the horizon.")
     percentile: int = Field(description="Percent of customers with a lower probability.")
+    percentile_in_stage: int | None = Field(None, description=IN_STAGE)
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
     rung: Rung = Field(description=RUNGS)
@@ -101,6 +109,7 @@ class UpSell(_Answered):
         description="That orders come within the horizon, each worth a quarter more than expected."
     )
     percentile: int = Field(description="Percent of active customers with a lower probability.")
+    percentile_in_stage: int | None = Field(None, description=IN_STAGE)
     horizon_days: int = Field(description="Days ahead the probability speaks of.")
     baseline: Probability = Field(description="What the days since the last order alone say.")
     rung: Rung = Field(description=RUNGS)
@@ -147,5 +156,10 @@ class Answer(_Answered):
     up_sell: UpSell | None = None
     lifetime_value: LifetimeValue | None = None
     own: dict[str, Chance] | None = Field(None, description="The shop's own targets, by name.")
+    staleness_days: int | None = Field(
+        None,
+        description="Whole days from where the data of the models end to as_of, of the model that"
+        " learned longest ago; 0 where all learned later.",
+    )
     warnings: tuple[str, ...] = ()
     models: tuple[ModelUsed, ...] = ()

@@ -15,13 +15,22 @@ from contract.choice import USUAL, Shelf
 from contract.errors import BundleError
 from contract.forms import load_model
 from contract.manifest import FORMAT, Manifest
-from contract.models import Columns, Model, Numbers, list_once, log_odds, logistic
+from contract.models import (
+    Columns,
+    Model,
+    Numbers,
+    find_percentiles,
+    list_once,
+    log_odds,
+    logistic,
+)
 from contract.norms import Norms
 from contract.segments import SEGMENT_INPUTS, SEGMENTS, find_segments
 
 MANIFEST = "manifest.json"
 MODEL, BASELINE = "model", "baseline"
 SHELF = "shelf.json"
+Percents = np.ndarray[Any, np.dtype[np.int64]]
 ENTRIES = TypeAdapter(list[dict[str, str]])
 
 
@@ -79,10 +88,9 @@ class Bundle:
         """Return what the days since the last order alone would say of each row."""
         return logistic(self.baseline.margin(columns, log_odds(self.manifest.base_rate.share)))
 
-    def percentile(self, probability: Numbers) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def percentile(self, probability: Numbers) -> Percents:
         """Return how many percent of the customers scored at registration lie below each value."""
-        below = np.searchsorted(np.array(self.manifest.percentiles), probability, side="right")
-        return np.clip(below - 1, 0, 100)
+        return find_percentiles(self.manifest.percentiles, probability)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:

@@ -1,5 +1,6 @@
 """All of a bundle but the model's own numbers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contract.answers import Rung
 from contract.models import Columns
+from contract.ranges import Ranges
 from contract.waits import Waits
 from contract.worth import Worth
 
@@ -67,6 +69,9 @@ class BaseRate(BaseModel):
 class Manifest(BaseModel):
     """All of a bundle but the models' own numbers.
 
+    `percentiles` are of the customers scored at registration, `percentiles_in_stage` of those in
+    each segment of them; `ranges` are of the features of customers that the recipe was judged on,
+    and `grade` is that in its report.
     `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
     target has beside the first.
     """
@@ -87,10 +92,13 @@ class Manifest(BaseModel):
     calibration: Calibration
     priors: Priors
     percentiles: tuple[float, ...]
+    percentiles_in_stage: Mapping[str, tuple[float, ...]] = {}
+    ranges: Ranges | None = None
     waits: Waits | None = None
     worth: Worth | None = None
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     metrics: dict[str, float]
+    grade: str | None = None
     dictionary: str
     files: dict[str, str] = {}

@@ -42,6 +42,14 @@ def logistic(margin: Numbers) -> Numbers:
     return np.asarray(1 / (1 + np.exp(-margin)))
 
 
+def find_percentiles(
+    percentiles: Sequence[float], told: Numbers
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return how many of the percentiles, which are ascending, lie below each number."""
+    below = np.searchsorted(np.array(percentiles), told, side="right")
+    return np.clip(below - 1, 0, 100)
+
+
 def write_form(folder: Path, stem: str, content: Mapping[str, Any]) -> str:
     """Write what a model is made of as JSON, and return the file's name."""
     name = f"{stem}.json"

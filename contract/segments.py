@@ -1,9 +1,12 @@
 """Groups of customers that are judged apart, since what is true on the whole may fail in one."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from contract.answers import ACTIVE_DAYS
-from contract.models import Columns, Numbers
+from contract.models import Columns, Numbers, find_percentiles
 
 SEGMENTS = ("one_order", "few_orders", "many_orders", "lapsed")
 SEGMENT_INPUTS = ("orders_ever", "days_since_order")
@@ -16,3 +19,15 @@ def find_segments(columns: Columns) -> Numbers:
     with np.errstate(invalid="ignore"):
         held = np.searchsorted([2, MANY], np.nan_to_num(orders), side="right")
         return np.asarray(np.where(silence > ACTIVE_DAYS, 3, held), dtype=np.int64)
+
+
+def find_within(
+    by_segment: Mapping[str, tuple[float, ...]], told: Numbers, columns: Columns
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return how many percent of each customer's segment lie below it; -1 of an unknown segment."""
+    found = np.full(len(told), -1, dtype=np.int64)
+    segments = find_segments(columns) if by_segment else found
+    for name, percentiles in by_segment.items():
+        within = segments == SEGMENTS.index(name)
+        found[within] = find_percentiles(percentiles, told[within])
+    return found

@@ -23,8 +23,8 @@ NOBODY = hash_key(b"")  # compared with where there is no such key, so that it t
 class Door:
     """What lets requests in; it holds the keys, as last read, in memory.
 
-    It is opened by `renew`. Made with None it knows no keys and lets nobody in; made with none, it
-    lets in whoever calls from this machine.
+    While there is no key, or it does not know yet because the store was away since the service
+    began, it lets in whoever calls from this machine.
     """
 
     def __init__(self, keys: Iterable[Key] | None = ()) -> None:
@@ -43,9 +43,9 @@ class Door:
         }
         self.keys = known
 
-    def require_known(self) -> None:
-        """Refuse while it is not known which keys there are."""
-        if self.keys is None:
+    def require_known(self, scope: Any) -> None:
+        """Refuse callers on other machines while it is not known which keys there are."""
+        if self.keys is None and not is_from_here(scope):
             raise RefusalError("not_ready", "Keys are not known; see reasons.", reasons=[UNREAD])
 
     def admit(self, scope: Any) -> None:
@@ -53,7 +53,7 @@ class Door:
         wanted = find_scope(scope["path"])
         if wanted == OPEN:
             return
-        self.require_known()
+        self.require_known(scope)
         if self.keys:
             key = self._find(scope["headers"])
             self._spend(key)

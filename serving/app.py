@@ -3,7 +3,6 @@
 import gc
 import json
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def load_scorer(folder: Path) -> Scorer:
 
 
 APP = make_app()
-APP.state.door = Door(None)  # shut until the keys are read
+APP.state.door = Door(None)  # which keys there are is not known yet
 
 
 # Mounted so that the description in the Bento lists the routes; Front is what asks them.
@@ -55,7 +54,9 @@ class Patron:
 
     def __init__(self) -> None:
         settings = read_settings()
-        watch_keys(APP.state.door, partial(open_store, settings.store_url))
+        # Opened here and not where it is imported: each worker has connections of its own.
+        APP.state.store = open_store(settings.store_url)
+        watch_keys(APP.state.door, APP.state.store)
         try:
             APP.state.scorer = load_scorer(settings.bundles or PACKED)
         except PatronError as error:

@@ -11,6 +11,7 @@ from contract.answers import ACTIVE_DAYS, HIGH, MEDIUM
 from contract.bundle import Bundle
 from contract.flat import FLAT_NAMES
 from contract.models import Columns, Numbers
+from contract.segments import find_within
 from contract.waits import Waits
 from features.history import History
 
@@ -46,6 +47,7 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     own = {
         "probability": probability,
         "percentile": percentile,
+        "percentile_in_stage": _find_in_stage(bundle, probability, columns),
         "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
         "horizon_days": np.full(len(stages), manifest.horizon_days),
         "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
@@ -56,7 +58,17 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     # Who has left gets a stage and no score, where the target speaks of leaving.
     silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
     flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(n, n): np.ma.array(v, mask=silent) for n, v in flat.items()}
+    return {FLAT_NAMES.get(n, n): _mask(v, silent) for n, v in flat.items()}
+
+
+def _find_in_stage(bundle: Bundle, probability: Numbers, columns: Columns) -> Any:
+    """Return the percentile within the segment; of those the target does not speak of, none."""
+    told = find_within(bundle.manifest.percentiles_in_stage, probability, columns)
+    return _mask(told, (told < 0) | ~bundle.manifest.eligible.holds(columns))
+
+
+def _mask(told: Any, hidden: np.ndarray[Any, Any]) -> Any:
+    return np.ma.array(told, mask=np.ma.getmaskarray(told) | hidden)
 
 
 def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:

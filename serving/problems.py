@@ -11,7 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.store.opened import StoreError
+
 MEDIA_TYPE = "application/problem+json"
+PLAIN = "/v2/"  # paths of the Open Inference Protocol, which has a form of error of its own
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind(401, "The request shows no key that counts"),
     "forbidden": Kind(403, "The key may not do this"),
     "not_found": Kind(404, "There is no such route"),
+    "unknown_model": Kind(404, "There is no such model"),
+    "no_answer": Kind(404, "No answer is stored"),
     "method_not_allowed": Kind(405, "The route does not know this method"),
     "body_too_slow": Kind(408, "The body did not arrive in time", retry_after_s=1),
     "body_too_large": Kind(413, "The body is too large"),
@@ -36,6 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "rate_limited": Kind(429, "The key calls too often", retry_after_s=1),
     "internal": Kind(500, "The service failed"),
     "not_ready": Kind(503, "The service is not ready", retry_after_s=5),
+    "store_down": Kind(503, "The store cannot be reached", retry_after_s=2),
     "busy": Kind(503, "The service has too much to do", retry_after_s=1),
     "too_slow": Kind(504, "The answer took too long", retry_after_s=1),
 }
@@ -81,6 +87,18 @@ class RefusalError(Exception):
 def refuse(scope: Any, refusal: RefusalError) -> Response:
     """Return the answer that tells the problem."""
     kind = KINDS[refusal.code]
+    plain = f"{scope['path']}/".startswith(PLAIN)
+    content = _tell_error(refusal) if plain else _tell_problem(scope, refusal)
+    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    headers |= refusal.headers
+    if refusal.code.startswith("body_too"):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    media = "application/json" if plain else MEDIA_TYPE
+    return Response(json.dumps(content, allow_nan=False), kind.status, headers, media)
+
+
+def _tell_problem(scope: Any, refusal: RefusalError) -> dict[str, Any]:
+    kind = KINDS[refusal.code]
     problem = Problem(
         type=f"urn:patron:problem:{refusal.code}",
         title=kind.title,
@@ -93,28 +111,38 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
         retry_after_s=kind.retry_after_s,
         **refusal.more,
     )
-    content = json.dumps(problem.model_dump(exclude_none=True), allow_nan=False)
-    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
-    headers |= refusal.headers
-    if refusal.code.startswith("body_too"):
-        headers["Connection"] = "close"  # the rest of the body is not read
-    return Response(content, kind.status, headers, MEDIA_TYPE)
+    return problem.model_dump(exclude_none=True)
+
+
+def _tell_error(refusal: RefusalError) -> dict[str, str]:
+    """Return the problem as the Open Inference Protocol has it."""
+    places = [f"{fault['pointer']}: {fault['detail']}" for fault in refusal.more.get("errors", ())]
+    return {"error": " ".join([refusal.detail, *places, *refusal.more.get("reasons", ())])}
 
 
 def find_route(scope: Any) -> str | None:
-    """Return the path that was called if it is one of ours: another may hold a caller's data."""
-    return scope["path"] if scope["path"] in scope["app"].state.paths else None
+    """Return the route that was called, as we name it: a path may hold a caller's data."""
+    path, state = scope["path"], scope["app"].state
+    if path in state.paths:
+        return str(path)
+    return next((template for form, template in state.templates if form.match(path)), None)
 
 
 def answer_with_problems(app: FastAPI) -> None:
     """Make the app tell everything that goes wrong as a problem."""
     app.add_exception_handler(RefusalError, _on_refusal)
+    app.add_exception_handler(StoreError, _on_store)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_failure)
 
 
 async def _on_refusal(request: Request, refusal: Any) -> Response:
     return refuse(request.scope, refusal)
+
+
+async def _on_store(request: Request, _error: Any) -> Response:
+    detail = "What is stored cannot be read or written now."
+    return refuse(request.scope, RefusalError("store_down", detail))
 
 
 async def _on_http(request: Request, error: Any) -> Response:

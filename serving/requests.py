@@ -4,12 +4,23 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
+from itertools import takewhile
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
+from starlette.requests import Request
 
 from contract.columns import LARGEST, MOST_ATTRIBUTES
+from features.dictionary import FEATURES
 from serving.nesting import DEEPEST, is_too_deep
 from serving.problems import RefusalError
 
@@ -53,7 +64,10 @@ def read_moment(given: Any) -> datetime:
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
 Number = Annotated[
-    float, BeforeValidator(read_number), Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
+    float,
+    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
+    BeforeValidator(read_number),
+    Field(description='A decimal string such as "59.90" is taken too.'),
 ]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
 
@@ -61,6 +75,8 @@ Moment = Annotated[datetime, BeforeValidator(read_moment)]
 def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
     """Return what is read, or refuse it whole: its names are the caller's own."""
     try:
+        if isinstance(given, list) and len(given) <= MOST_ATTRIBUTES:
+            given = _name_attributes(given)
         if not isinstance(given, dict) or len(given) <= MOST_ATTRIBUTES:
             return read(given)
     except ValidationError:
@@ -73,6 +89,26 @@ def _read_named(given: Any, read: Callable[[Any], Any]) -> Any:
 
 
 _Exact = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+
+
+class Attribute(BaseModel):
+    """An attribute of the shop's own: its name, and a text or a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    text: Text | None = None
+    number: _Exact | None = None
+
+
+def _name_attributes(given: list[Any]) -> dict[str, Any]:
+    """Return as a map what a typed caller lists; anything else is left as it is."""
+    told = [Attribute.model_validate(one) for one in given]
+    named = {one.name: one.text if one.number is None else one.number for one in told}
+    twice = len(named) < len(told) or any(None not in (one.text, one.number) for one in told)
+    return {"": None} if twice else named  # a name that is none is refused
+
+
 Attributes = Annotated[
     dict[Name, Text | _Exact | None],
     Field(max_length=MOST_ATTRIBUTES, json_schema_extra={"additionalProperties": False}),
@@ -117,19 +153,39 @@ def read_form(form: type[Form], body: bytes) -> Form:
         return form.model_validate(read_json(body))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        told = [_tell(fault) for fault in faults[:SHOWN]]
+        told = [_tell(fault, _list_names(form)) for fault in faults[:SHOWN]]
         detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
         raise RefusalError("wrong_form", detail, errors=told) from None
 
 
-def _tell(fault: Any) -> dict[str, str]:
-    place, code = fault["loc"], fault["type"]
+@cache
+def _list_names(form: type[BaseModel]) -> frozenset[str]:
+    """Return the names that are ours: of the form, of its parts, and of features."""
+    schema = form.model_json_schema()
+    parts = (schema, *schema.get("$defs", {}).values())
+    return frozenset(FEATURES).union(*(part.get("properties", ()) for part in parts))
+
+
+def _tell(fault: Any, names: frozenset[str]) -> dict[str, str]:
+    place, code, said = fault["loc"], fault["type"], fault["msg"]
     if code == "extra_forbidden":
-        # The name is the caller's own and may be anything, a customer's too.
-        return point(place[:-1], "unknown_name", "There is a name here that the form lacks.")
-    return point(place, code, fault["msg"])
+        place, code, said = place[:-1], "unknown_name", "There is a name here that the form lacks."
+    # A name of the caller's own may be anything, a customer's too: the place ends before it.
+    ours = takewhile(lambda part: isinstance(part, int) or part in names, place)
+    return point(ours, code, said)
 
 
 def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:
     """Return a fault at a place in the body."""
     return {"pointer": "".join(f"/{part}" for part in place), "code": code, "detail": detail}
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is not told to be JSON."""
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        detail = "Send Content-Type: application/json, in UTF-8."
+        raise RefusalError("unsupported_media_type", detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

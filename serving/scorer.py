@@ -16,6 +16,7 @@ from contract.manifest import Kind
 from contract.models import Numbers
 from contract.moments import as_utc
 from contract.norms import Norms
+from contract.segments import SEGMENT_INPUTS
 from features.compute import compute
 from features.dictionary import FEATURES, fingerprint, is_of_attribute
 from features.history import History
@@ -24,6 +25,7 @@ from serving.choices import tell_choice
 from serving.worths import tell_worth
 
 SILENCE = "days_since_order"
+OUT_OF_RANGE = "out_of_range"
 
 TELL: Mapping[Kind, Tell] = {"chance": tell_chance, "choice": tell_choice, "worth": tell_worth}
 
@@ -69,20 +71,24 @@ class Scorer:
         names = tuple(targets or self.bundles)
         chosen = [self.bundles[name] for name in names]
         flat: Flat = {}
+        beyond: list[np.ndarray[Any, Any]] = []
         for norms, bundles in self.shared:
             asked = [b for b in bundles if b.target in names]
             if asked:
-                read = dict.fromkeys([SILENCE, *(name for b in asked for name in b.reads)])
+                read = dict.fromkeys([*SEGMENT_INPUTS, *(name for b in asked for name in b.reads)])
                 rows = compute(history.assume(norms.products), {as_of: norms}, read)
                 known = Known(history, rows.columns, as_of)
                 for bundle in asked:
+                    if bundle.manifest.ranges:
+                        beyond.append(bundle.manifest.ranges.exceed(rows.columns))
                     flat |= TELL[bundle.manifest.kind](bundle, known)
         silence = rows.columns[SILENCE]
         flat |= {
             "customer_id": rows.ids,
             "as_of": [as_of] * len(rows),
             "stage": find_stages(silence),
-            "warnings": _warn(silence),
+            "staleness_days": [_count_stale(chosen, as_of)] * len(rows),
+            "warnings": _warn(silence, beyond),
             "model_versions": [",".join(f"{b.target}:{b.version}" for b in chosen)] * len(rows),
         }
         absent = pa.nulls(len(rows))
@@ -91,11 +97,22 @@ class Scorer:
         return pa.table(fields, schema=schema)
 
 
+def _count_stale(bundles: list[Bundle], as_of: datetime) -> int:
+    """Return the whole days since the data ended that the oldest of the models learned from."""
+    oldest = min(bundle.manifest.as_of for bundle in bundles)
+    return max((as_of - oldest).days, 0)
+
+
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(values.data, kind, mask=values.mask)
     return pa.array(values, kind)
 
 
-def _warn(days_since_order: Numbers) -> list[str]:
-    return ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
+def _warn(days_since_order: Numbers, beyond: list[np.ndarray[Any, Any]]) -> list[str]:
+    """Return the codes of each row: no order at all, a feature beyond what a model has seen."""
+    told = ["no_order_before_as_of" if np.isnan(d) else "" for d in days_since_order]
+    if beyond:
+        for place in np.flatnonzero(np.any(beyond, axis=0)):
+            told[place] = f"{told[place]},{OUT_OF_RANGE}".removeprefix(",")
+    return told

@@ -1,7 +1,6 @@
 """Keep the keys in memory as the store has them, so that no request waits for the store."""
 
 import logging
-from collections.abc import Callable
 from threading import Event, Thread
 
 from serving.admission import Door
@@ -13,14 +12,13 @@ LOG = logging.getLogger("bentoml.patron")
 RENEWED_S = 3.0  # a revoked key counts that much longer, and as long as the store takes to answer
 
 
-def watch_keys(door: Door, find_store: Callable[[], Store]) -> Event:
+def watch_keys(door: Door, store: Store) -> Event:
     """Read the keys now and every few seconds from now on, until the event returned is set.
 
-    While the store cannot be read the keys last read stay, each up to its own end; before it was
-    ever read, nobody is let in.
+    While the store is away the keys last read stay, each up to its own end.
     """
     over = Event()
-    watch = _Watch(door, find_store)
+    watch = _Watch(door, store)
     watch.look()
     Thread(target=watch.run, args=(over,), name="patron-keys", daemon=True).start()
     return over
@@ -29,10 +27,9 @@ def watch_keys(door: Door, find_store: Callable[[], Store]) -> Event:
 class _Watch:
     """One who reads the keys; it tells of trouble once, not at every look."""
 
-    def __init__(self, door: Door, find_store: Callable[[], Store]) -> None:
+    def __init__(self, door: Door, store: Store) -> None:
         self.door = door
-        self.find_store = find_store
-        self.store: Store | None = None
+        self.store = store
         self.well = True
 
     def run(self, over: Event) -> None:
@@ -41,7 +38,6 @@ class _Watch:
 
     def look(self) -> None:
         try:
-            self.store = self.store or self.find_store()
             self.door.renew(read_keys(self.store))
             self.well = True
         except Exception as error:  # the thread that ended would keep revoked keys alive

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -162,3 +163,15 @@ def postgres_url() -> str:
         pytest.skip("needs PostgreSQL on 127.0.0.1:5432, user postgres")
     finally:
         database.dispose()
+
+
+@pytest.fixture(scope="module")
+def scratch_database(postgres_url: str) -> Iterator[str]:
+    """A database of each file's own, gone afterwards."""
+    name = f"patron_test_{secrets.token_hex(4)}"
+    server = sql.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sql.text(f"CREATE DATABASE {name}"))
+        yield postgres_url.rpartition("/")[0] + f"/{name}"
+        connection.execute(sql.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()

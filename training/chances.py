@@ -9,9 +9,10 @@ import pandas as pd
 
 from contract.bundle import Bundle
 from contract.manifest import BaseRate, Manifest, Priors
-from contract.models import list_once
+from contract.models import Numbers, list_once
 from contract.moments import as_micros
 from contract.norms import Norms
+from contract.segments import SEGMENTS, find_segments
 from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import describe, fingerprint
@@ -135,10 +136,18 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
 
 
 def _add_percentiles(bundle: Bundle, served: Snapshots) -> Bundle:
-    told = bundle.probability(served.columns)
-    quantiles = np.quantile(told, np.linspace(0, 1, 101)) if len(told) else np.linspace(0, 1, 101)
-    facts = {"percentiles": tuple(quantiles.tolist())}
+    told, segments = bundle.probability(served.columns), find_segments(served.columns)
+    within = {name: told[segments == place] for place, name in enumerate(SEGMENTS)}
+    facts = {
+        "percentiles": _find_percentiles(told),
+        "percentiles_in_stage": {n: _find_percentiles(t) for n, t in within.items() if len(t)},
+    }
     return replace(bundle, manifest=bundle.manifest.model_copy(update=facts))
+
+
+def _find_percentiles(told: Numbers) -> tuple[float, ...]:
+    shares = np.linspace(0, 1, 101)
+    return tuple((np.quantile(told, shares) if len(told) else shares).tolist())
 
 
 def _add_priors(bundle: Bundle, priors: Priors) -> Bundle:

@@ -13,7 +13,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from contract.bundle import Bundle, save_bundle
-from contract.pyfunc import PREDICTIONS
+from contract.predictions import PREDICTIONS
 from contract.registry import BUNDLE
 
 LOADER = "contract.pyfunc"

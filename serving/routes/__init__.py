@@ -2,6 +2,19 @@
 
 from fastapi import APIRouter
 
-from serving.routes import health, metrics, models, scores
+from serving.routes import (
+    compat,
+    health,
+    inference,
+    interactions,
+    last,
+    metrics,
+    models,
+    scores,
+    transactions,
+)
 
-ROUTERS: tuple[APIRouter, ...] = (scores.ROUTER, models.ROUTER, health.ROUTER, metrics.ROUTER)
+ROUTERS: tuple[APIRouter, ...] = (
+    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
+)  # fmt: skip

@@ -49,5 +49,5 @@ async def get_livez() -> Any:
 )
 async def get_readyz(request: Request) -> Any:
     """Return that models are loaded, or 503 with the reasons why none is."""
-    request.app.state.door.require_known()
+    request.app.state.door.require_known(request.scope)
     return Ready(targets=list(find_scorer(request).bundles))

@@ -1,4 +1,4 @@
-"""The models that answer: what each foretells, how well, from which data, by which features."""
+"""Which models answer: what they foretell, how well, from which data, by which features."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from contract.bundle import Bundle
-from serving.problems import Problem
+from serving.problems import RefusalError
 from serving.routes.health import find_scorer
 
 ROUTER = APIRouter(tags=["models"])
@@ -35,9 +35,10 @@ class Model(BaseModel):
     family: str
     horizon_days: int
     as_of: datetime = Field(description="Where the data it was trained on ends.")
+    grade: str | None = Field(None, description="A, B or C by the rule in the report, if graded.")
     metrics: dict[str, float]
     inputs: list[str] = Field(description="The features the model reads, in its order.")
-    features: list[Entry]
+    features: list[Entry] = Field(description="What each of its features means.")
 
 
 class Models(BaseModel):
@@ -49,12 +50,31 @@ class Models(BaseModel):
 @ROUTER.get(
     "/v1/models",
     response_model=Models,
-    responses={503: {"model": Problem}},
+    response_model_exclude_none=True,
     operation_id="listModels",
 )
 async def get_models(request: Request) -> Any:
     """Return the models that answer."""
     return Models(models=[describe_bundle(b) for b in find_scorer(request).bundles.values()])
+
+
+@ROUTER.get(
+    "/v1/models/{target}",
+    response_model=Model,
+    response_model_exclude_none=True,
+    operation_id="getModel",
+)
+async def get_model(request: Request, target: str) -> Any:
+    """Return the model that answers for a target."""
+    return describe_bundle(find_bundle(request, target))
+
+
+def find_bundle(request: Request, target: str) -> Bundle:
+    """Return the bundle that answers for the target, or refuse and say which there are."""
+    bundles = find_scorer(request).bundles
+    if target not in bundles:
+        raise RefusalError("unknown_model", f"The models here are {', '.join(bundles)}.")
+    return bundles[target]
 
 
 def describe_bundle(bundle: Bundle) -> Model:
@@ -68,6 +88,7 @@ def describe_bundle(bundle: Bundle) -> Model:
         family=manifest.family,
         horizon_days=manifest.horizon_days,
         as_of=manifest.as_of,
+        grade=manifest.grade,
         metrics=manifest.metrics,
         inputs=list(manifest.inputs),
         features=[Entry.model_validate(entry) for entry in bundle.entries],

@@ -1,7 +1,8 @@
 """A record: what a caller tells of one customer, and the answer or the error it gets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
@@ -14,6 +15,7 @@ from contract.norms import Norms
 from features.history import History
 from features.told import Act, Entry, Line, tell_history
 from serving.requests import Attributes, Moment, Name, Number, Text
+from serving.store.rows import Listed, find_since, list_entries
 
 LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 IGNORED = "rows_at_or_after_as_of_ignored"
@@ -92,10 +94,13 @@ class Scored(Answer, _Result):
     status: Literal["ok"] = "ok"
 
 
+ErrorCode = Literal["mixed_currencies", "sum_too_large", "store_down"]
+
+
 class RecordError(BaseModel):
     """Why one record has no answer."""
 
-    code: Literal["mixed_currencies", "sum_too_large"]
+    code: ErrorCode
     detail: str
     retryable: bool = False
 
@@ -116,19 +121,32 @@ def fail(key: str, record: Record) -> Failed | None:
         sum(abs(n) for line in lines if (n := getattr(line, column)) is not None)
         for column in ("amount", "quantity", "discount")
     ]
-    error: tuple[Literal["mixed_currencies", "sum_too_large"], str]
+    error: tuple[ErrorCode, str]
     if len(currencies) > 1:
         error = "mixed_currencies", f"There are {len(currencies)} currencies; convert to one."
     elif max(sums) > LARGEST_SUM:
         error = "sum_too_large", f"A column adds up to more than {LARGEST_SUM:,.0f}."
     else:
         return None
-    told = RecordError(code=error[0], detail=error[1])
-    return Failed(record_id=record.record_id or key, customer_id=record.customer_id, error=told)
+    return make_failed(key, record, *error)
 
 
-def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -> History:
-    """Return the records as a history that the scorer reads; every record is a known customer."""
+def make_failed(key: str, record: Record, code: ErrorCode, detail: str) -> Failed:
+    """Return that the record has no answer, and why."""
+    error = RecordError(code=code, detail=detail, retryable=code == "store_down")
+    return Failed(record_id=record.record_id or key, customer_id=record.customer_id, error=error)
+
+
+def tell_records(
+    records: Mapping[str, Record],
+    as_of: datetime,
+    norms: Norms,
+    listed: Mapping[str, Sequence[Listed]] = MappingProxyType({}),
+) -> History:
+    """Return the records as a history that the scorer reads; every record is a known customer.
+
+    `listed` is what the store says of some of them, from when on.
+    """
     places = list(enumerate(records.values()))
     lines = [
         Line(place, as_micros(line.ordered_at), line.order_id, line.amount, line.quantity,
@@ -148,14 +166,16 @@ def tell_records(records: Mapping[str, Record], as_of: datetime, norms: Norms) -
         for place, r in places
         if (used := r.use(norms.attributes)) or r.country or r.kind or r.valid_from
     ]  # fmt: skip
-    since = [as_micros(r.since) if r.since and r.since < as_of else None for _, r in places]
+    said = [listed.get(key, ()) for key in records]
+    entries += [entry for place, own in enumerate(said) for entry in list_entries(place, own)]
+    since = [find_since(r.since, own, as_of) for (_, r), own in zip(places, said, strict=True)]
     return tell_history(list(records), lines, acts, entries, since, norms)
 
 
-def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
+def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...] = ()) -> Scored:
     """Return the answer to the record that a flat row of the scorer holds.
 
-    Beside it are the models that answered, and the attributes they know.
+    Beside it are the models that answered, the attributes they know, and what else is warned of.
     """
     moments = [line.ordered_at for line in record.transactions]
     moments += [act.occurred_at for act in record.interactions]
@@ -164,5 +184,5 @@ def tell(key: str, record: Record, row: dict[str, Any]) -> Scored:
     ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
-    told = dict(answer) | {"warnings": answer.warnings + ignored + unused}
+    told = dict(answer) | {"warnings": answer.warnings + ignored + unused + warnings}
     return Scored(record_id=record.record_id or key, **told)

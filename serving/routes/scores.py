@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.answers import ModelUsed
-from serving.problems import Problem, RefusalError
-from serving.requests import Moment, Name, point, read_form
+from serving.problems import RefusalError
+from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
+from serving.routes.stored import join_all
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer
+from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["scores"])
 
@@ -38,18 +41,26 @@ class Summary(BaseModel):
     failed: int
 
 
+# Told to machines as one object, whose parts hang on its status (serving/schemas.py).
+Result = Annotated[
+    Scored | Failed,
+    Field(
+        discriminator="status",
+        title="Result",
+        description="The answer to one record, or with status error why there is none.",
+    ),
+]
+
+
 class Scores(BaseModel):
     """The answers, in the order of the records."""
 
     request_id: str
     as_of: datetime
     summary: Summary
-    results: list[Annotated[Scored | Failed, Field(discriminator="status")]]
+    results: list[Result]
 
 
-_REFUSALS: dict[int | str, Any] = {
-    status: {"model": Problem} for status in (400, 408, 413, 415, 422, 500, 503, 504)
-}
 _SCHEMA = {"$ref": "#/components/schemas/Question"}
 _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 
@@ -57,44 +68,48 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 @ROUTER.post(
     "/v1/scores",
     response_model=Scores,
-    responses=_REFUSALS,
     operation_id="scoreCustomers",
     openapi_extra={"requestBody": _BODY},
 )
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
-    _require_json(request)
-    scorer = find_scorer(request)
+    require_json(request)
+    scorer, store = find_scorer(request), request.app.state.store
     body = await request.body()
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, scorer, request.scope["request_id"])
+    return await asyncio.to_thread(_respond, body, (scorer, store), request.scope["request_id"])
 
 
-def _respond(body: bytes, scorer: Scorer, request_id: str) -> Response:
-    scores = answer(body, scorer, request_id)
+def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) -> Response:
+    scorer, store = served
+    scores = answer(body, scorer, request_id, store)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str) -> Scores:
-    """Return the answers to what the body asks."""
+def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
+    """Return the answers to what the body asks, by what it tells and what the store has."""
     question = read_form(Question, body)
     as_of = question.as_of or datetime.now(UTC)
     targets = _choose(question, as_of, scorer)
     # Two records may speak of one customer, so the tables know each record by its position.
     records = {str(i): record for i, record in enumerate(question.records)}
-    results: dict[str, Scored | Failed] = {k: e for k, r in records.items() if (e := fail(k, r))}
-    whole = {key: record for key, record in records.items() if key not in results}
+    joined = join_all(records, store)
+    results: dict[str, Scored | Failed] = {**joined.failed}
+    results |= {k: e for k, r in joined.records.items() if (e := fail(k, r))}
+    whole = {key: record for key, record in joined.records.items() if key not in results}
     norms = scorer.norms
-    history = tell_records(whole, as_of, norms)
+    history = tell_records(whole, as_of, norms, joined.listed)
     beside = {
         "models": [_name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
-        results[key] = tell(key, whole[key], row | beside)
+        stored = (joined.warnings[key],) if key in joined.warnings else ()
+        warnings = stored + find_strange(whole[key], norms)
+        results[key] = tell(key, records[key], row | beside, warnings)
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,
@@ -124,13 +139,3 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
 def _name_model(scorer: Scorer, target: str) -> ModelUsed:
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)
-
-
-def _require_json(request: Request) -> None:
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
-        detail = "Send Content-Type: application/json, in UTF-8."
-        raise RefusalError("unsupported_media_type", detail)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusalError("unsupported_media_type", "Send the body uncompressed.")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from time import time_ns
 from typing import Any
 
@@ -19,27 +19,32 @@ WAIT_S = 10
 
 
 class StoreError(PatronError):
-    """The store cannot be opened or does not answer."""
+    """The store cannot be opened, or does not answer."""
 
     code = "store"
 
 
-@dataclass(frozen=True)
 class Store:
-    """An open store; shared by threads, each taking connections of its own."""
+    """A store, shared by threads, each taking connections of its own.
 
-    engine: Engine
+    Its tables are brought up to date when it is first reached, maybe after the service began.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._current = False
+        self._lock = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Yield a connection that only reads."""
-        with self.engine.connect() as connection:
+        """Yield a connection that only reads, or raise StoreError where the store is away."""
+        with self._reaching(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Yield a connection whose changes all come to be together, or none does."""
-        with self.engine.begin() as connection:
+        """Yield a connection whose changes all come to be together, or none of them does."""
+        with self._reaching(), self.engine.begin() as connection:
             if self.embedded:
                 # Asked for at once: one that reads first could not be let write afterwards.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -54,20 +59,33 @@ class Store:
         """Give back every connection."""
         self.engine.dispose()
 
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            if not self._current:
+                with self._lock:
+                    _upgrade(self.engine)
+                    self._current = True
+            yield
+        except (sql.exc.OperationalError, sql.exc.InterfaceError, sql.exc.TimeoutError) as error:
+            # Not its message: that may hold the address, or what a caller told.
+            raise StoreError(
+                f"The store does not answer ({type(error).__name__}).",
+                "Check PATRON_STORE, that the database runs, and that its disk is not full.",
+            ) from error
+
 
 def open_store(url: str) -> Store:
-    """Return the store behind a SQLAlchemy URL, its tables made or brought up to date."""
+    """Return the store behind a SQLAlchemy URL, whether or not it can be reached now."""
     try:
-        target = make_url(url)
-        engine = _open_sqlite(url) if target.get_backend_name() == "sqlite" else _open_server(url)
-        _upgrade(engine)
-    except (sql.exc.SQLAlchemyError, ImportError, OSError) as error:
+        embedded = make_url(url).get_backend_name() == "sqlite"
+        return Store(_open_sqlite(url) if embedded else _open_server(url))
+    except (sql.exc.ArgumentError, ImportError, OSError) as error:
         # Not the URL: it may hold a password.
         raise StoreError(
             f"The store cannot be opened ({type(error).__name__}).",
-            "Check PATRON_STORE, that the database runs, and that its driver is installed.",
+            "Check PATRON_STORE and that the database's driver is installed.",
         ) from error
-    return Store(engine)
 
 
 def _open_sqlite(url: str) -> Engine:

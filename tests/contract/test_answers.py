@@ -22,6 +22,7 @@ AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 CHURN = Churn(
     probability=0.31,
     percentile=72,
+    percentile_in_stage=64,
     band="medium",
     horizon_days=90,
     baseline=0.35,
@@ -30,6 +31,7 @@ CHURN = Churn(
 NEXT = NextPurchase(
     probability=0.52,
     percentile=60,
+    percentile_in_stage=51,
     horizon_days=30,
     baseline=0.4,
     rung="full_model",
@@ -59,12 +61,14 @@ FLAT = {
     "stage": "active",
     "churn_probability": 0.31,
     "churn_percentile": 72,
+    "churn_percentile_in_stage": 64,
     "churn_band": "medium",
     "churn_horizon_days": 90,
     "churn_baseline": 0.35,
     "churn_rung": "full_model",
     "next_purchase_probability": 0.52,
     "next_purchase_percentile": 60,
+    "next_purchase_percentile_in_stage": 51,
     "next_purchase_horizon_days": 30,
     "next_purchase_baseline": 0.4,
     "next_purchase_rung": "full_model",
@@ -80,6 +84,7 @@ FLAT = {
     "cross_sell_rung": "full_model",
     "up_sell_probability": 0.07,
     "up_sell_percentile": 44,
+    "up_sell_percentile_in_stage": None,
     "up_sell_horizon_days": 90,
     "up_sell_baseline": 0.09,
     "up_sell_rung": "full_model",
@@ -94,6 +99,7 @@ FLAT = {
     "lifetime_value_expected_orders": 2.0,
     "lifetime_value_expected_order_value": 107.15,
     "lifetime_value_rung": "full_model",
+    "staleness_days": 12,
     "warnings": "one,two",
     "model_versions": "churn:3,next_purchase:7",
 }
@@ -106,6 +112,7 @@ WHOLE = Answer(
     cross_sell=CROSS_SELL,
     up_sell=UP_SELL,
     lifetime_value=WORTH,
+    staleness_days=12,
     warnings=("one", "two"),
 )
 

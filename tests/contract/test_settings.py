@@ -77,6 +77,9 @@ def test_settings_do_not_change(environment):
         ("postgresql+psycopg://db/patron", "postgresql+psycopg://db/patron"),
     ],
 )
-def test_the_store_is_the_same_wherever_a_process_runs(environment, tmp_path, told, url):
+def test_the_store_is_the_same_wherever_a_process_runs(
+    environment, tmp_path, monkeypatch, told, url
+):
     environment(PATRON_STORE=told)
+    monkeypatch.chdir(tmp_path)
     assert read_settings().store_url == url.format(tmp_path)

@@ -47,7 +47,7 @@ def find_port() -> int:
 
 @contextmanager
 def running(
-    home: Path, bundles: Path | None = None, app: str = ""
+    home: Path, bundles: Path | None = None, store: str = "", app: str = ""
 ) -> Iterator[tuple[httpx.Client, Path]]:
     """Serve until the block ends; the process is gone then, whatever happened.
 
@@ -58,6 +58,7 @@ def running(
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
     environment |= {"PYTHONPATH": str(find_sources())}
     environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    environment |= {"PATRON_STORE": store} if store else {}
     command = [sys.executable, "-c", SERVE, str(home), str(port)]
     if app:
         place = [app, "--working-dir", str(find_sources())]

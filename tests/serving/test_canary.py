@@ -100,6 +100,20 @@ def list_wrong(canary: Canaries) -> Iterator[tuple[bytes, int]]:
     yield canary().encode() * 120_000, 413
 
 
+def list_elsewhere(canary: Canaries) -> Iterator[tuple[str, Any]]:
+    """What other routes refuse, with canaries where the fault is."""
+    for noun, time_told in (("transactions", "ordered_at"), ("interactions", "occurred_at")):
+        yield f"/v1/{noun}", {noun: [{canary(): canary(), "customer_id": canary()}]}
+        yield f"/v1/{noun}", {noun: [{"customer_id": canary(), time_told: canary()}]}
+        yield f"/v1/{noun}", {noun: canary(), canary(): canary()}
+    for target in ("churn", canary()):
+        for form in ("dataframe_split", "dataframe_records", "instances"):
+            yield f"/v1/compat/{target}/invocations", {form: [{canary(): canary()}]}
+        tensor = {"name": canary(), "shape": [1], "datatype": canary(), "data": [canary()]}
+        yield f"/v2/models/{target}/infer", {"id": canary(), "inputs": [tensor]}
+        yield f"/v2/models/{target}/versions/{canary()}/infer", {canary(): canary()}
+
+
 def send_all(client: httpx.Client, keys: dict[str, str], canary: Canaries) -> list[httpx.Response]:
     """Return the answers to requests of every kind that tell nothing of what was sent."""
     good = {"content-type": "application/json", "x-api-key": keys["admin"]}
@@ -116,6 +130,10 @@ def send_all(client: httpx.Client, keys: dict[str, str], canary: Canaries) -> li
         for _ in range(3):
             record = canary.tell_record(record_id=word)
             post(json.dumps(ask([record])).encode(), status)
+    for path, wrong in list_elsewhere(canary):
+        said = client.post(path, json=wrong, headers=canary.tell_headers() | good)
+        assert said.status_code in (404, 422), said.text
+        answers.append(said)
     whole = json.dumps(ask([canary.tell_record()])).encode()
     post(whole, 401, **{"x-api-key": canary()})
     post(whole, 401, **{"x-api-key": f"patron_{'0' * 12}_{canary()}{'A' * 5}"})
@@ -130,6 +148,8 @@ def send_all(client: httpx.Client, keys: dict[str, str], canary: Canaries) -> li
     for path in (
         f"/v1/hooks/{canary()}/{canary()}",
         f"/v1/customers/{canary()}",
+        f"/v1/models/{canary()}",
+        f"/v2/models/{canary()}/versions/{canary()}",
         f"/{canary()}",
         f"/v1/scores?customer_id={canary()}&{canary()}={canary()}",
         f"/v1/scores;{canary()}",
@@ -179,6 +199,16 @@ def test_a_thousand_words_of_callers_are_found_nowhere(
     assert MADE.search(logged) is None
     held = b"".join(file.read_bytes() for file in log.parent.glob("patron.db*"))
     assert MADE.search(held.decode("latin-1")) is None
+    rows = [{"transaction_id": canary(), "customer_id": canary(), "order_id": canary(),
+             "ordered_at": "2026-05-01T10:00:00Z", "amount": 9, "product_id": canary()}
+            for _ in range(20)]  # fmt: skip
+    told = client.post("/v1/transactions", json={"transactions": rows}, headers=own)
+    assert told.status_code == 200
+    assert set(MADE.findall(told.text)) <= {r[n] for r in rows for n in ("transaction_id",)}
+    last = client.get("/v1/scores", params={"customer_id": rows[0]["customer_id"]}, headers=own)
+    assert last.status_code == 404
+    assert MADE.search(last.text) is None
+    assert MADE.search(log.read_text() + client.get("/metrics", headers=own).text) is None
     for key in keys.values():
         assert key not in logged + metrics.text
         assert key.split("_", 2)[2] not in logged + metrics.text

@@ -296,39 +296,41 @@ def test_a_route_without_a_scope_is_not_answered() -> None:
         Door().admit(scope)
 
 
-def test_until_the_keys_are_known_nobody_is_let_in(
+def test_until_the_keys_are_known_nobody_is_let_in_from_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watching, "RENEWED_S", 0.05)
     monkeypatch.setattr(watching.LOG, "propagate", True)
     monkeypatch.setattr(watching.LOG.parent, "propagate", True)
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where the store's folder should be")
-    door, scope = Door(None), come(("127.0.0.1", 3000))
-    over = watching.watch_keys(door, lambda: open_store(name_store(blocked)))
+    blocked = tmp_path / "patron.db"
+    blocked.mkdir()
+    door, here, there = Door(None), come(("127.0.0.1", 3000)), come(("10.1.2.3", 3000))
+    store = open_store(name_store(tmp_path))
+    over = watching.watch_keys(door, store)
     try:
         with pytest.raises(RefusalError) as refused:
-            door.admit(scope)
+            door.admit(there)
         assert refused.value.code == "not_ready"
-        door.admit(scope | {"path": "/livez"})
+        door.admit(there | {"path": "/livez"})
+        door.admit(here)
         time.sleep(0.3)
         assert caplog.messages == ["The keys cannot be read: StoreError"]
-        blocked.unlink()
+        blocked.rmdir()
         wait_until(lambda: door.keys == {})
-        door.admit(scope)
-        store = open_store(name_store(blocked))
+        with pytest.raises(RefusalError, match="unauthorized"):
+            door.admit(there)
         key, shown = create_key(store, Wish("crm", ("models",)))
         wait_until(lambda: door.keys == {key.key_id: key})
         with pytest.raises(RefusalError, match="unauthorized"):
-            door.admit(scope)
+            door.admit(here)
         with store.write() as connection:
             connection.execute(sql.text("DROP TABLE patron_keys"))
         wait_until(lambda: len(caplog.messages) == 2)
-        door.admit(come(("127.0.0.1", 3000), x_api_key=shown))
-        store.close()
+        door.admit(come(("10.1.2.3", 3000), x_api_key=shown))
     finally:
         over.set()
         [thread.join(5) for thread in threading.enumerate() if thread.name == "patron-keys"]
+        store.close()
 
 
 def wait_until(true: Any) -> None:

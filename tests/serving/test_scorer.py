@@ -59,3 +59,52 @@ def test_only_the_targets_asked_for_are_answered(scorer):
     assert row["churn_probability"] is None
     (row,) = scorer.score(history, AS_OF, ["churn"]).to_pylist()
     assert row["next_purchase_probability"] is None
+
+
+def stage(bundle, **percentiles):
+    told = {name: tuple(np.linspace(*ends, 101).tolist()) for name, ends in percentiles.items()}
+    return change(bundle, percentiles_in_stage=told)
+
+
+def test_a_customer_is_placed_among_those_who_order_as_often(scorer):
+    """Of three customers alike but for their orders, each is told a place in its own stage."""
+    staged = Scorer(
+        {
+            "next_purchase": stage(
+                scorer.bundles["next_purchase"], one_order=(0, 0.5), few_orders=(0.2, 0.8)
+            )
+        }
+    )
+
+    def line(customer, order, days=20):
+        return Line(customer, as_micros(AS_OF - timedelta(days=days)), order, 9.0)
+
+    lines = [line(0, "A"), line(1, "A"), line(1, "B"), *(line(2, f"{n}") for n in range(6)),
+             line(3, "A", 400)]  # fmt: skip
+    history = tell_history(["a", "b", "c", "d"], lines, [], [], [None] * 4, scorer.norms)
+    one, few, many, lapsed = staged.score(history, AS_OF).to_pylist()
+    within = "next_purchase_percentile_in_stage"
+    assert one[within] == int(one["next_purchase_probability"] / 0.5 * 100)
+    assert few[within] == int((few["next_purchase_probability"] - 0.2) / 0.6 * 100)
+    assert 0 < one[within] < 100 and 0 < few[within] < 100
+    assert many[within] is None, "no customer of six orders was scored at registration"
+    assert lapsed[within] is None, "all who lapsed get the same"
+    (plain, *_) = scorer.score(history, AS_OF).to_pylist()
+    assert plain[within] is None, "an older bundle knows no stages"
+    assert plain["next_purchase_percentile"] == one["next_purchase_percentile"]
+
+
+def test_staleness_is_of_the_model_that_learned_longest_ago(scorer):
+    churn = scorer.bundles["churn"]
+    older = change(churn, as_of=AS_OF - timedelta(days=40, hours=5))
+    mixed = Scorer({**scorer.bundles, "churn": older})
+    history = tell_history(["c"], [], [], [], [None], scorer.norms)
+
+    def stale(scorer, *targets, as_of=AS_OF):
+        return scorer.score(history, as_of, targets).to_pylist()[0]["staleness_days"]
+
+    assert stale(scorer) == 0
+    assert stale(mixed) == 40
+    assert stale(mixed, "next_purchase") == 0
+    assert stale(scorer, as_of=AS_OF + timedelta(days=7)) == 7
+    assert stale(scorer, as_of=AS_OF - timedelta(days=7)) == 0

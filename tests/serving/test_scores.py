@@ -1,6 +1,7 @@
 """What a question means: which moment, which targets, which sums."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from contract.bundle import load_bundles
 from contract.moments import as_micros
 from contract.norms import Norms, Product
+from contract.ranges import measure_ranges
 from features.compute import compute
 from serving.problems import RefusalError
 from serving.requests import read_json, read_moment, read_number
 from serving.routes.records import Record, tell_records
 from serving.routes.scores import Scores, answer
+from serving.routes.strange import find_strange
 from serving.scorer import Scorer
 from tests.serving.bundles import PRIORS, make_bundles
 from tests.serving.malformed import BODIES
@@ -170,3 +173,84 @@ def test_customers_listed_at_or_after_the_moment_are_known_all_the_same() -> Non
 def test_bundles_are_read_from_a_folder(tmp_path: Path) -> None:
     loaded = load_bundles(make_bundles(tmp_path))
     assert {t: b.version for t, b in loaded.items()} == {"churn": "3", "next_purchase": "7"}
+
+
+NEVER = np.array([np.nan, np.nan])
+WORDS = {"country": ("FR", "DE"), "kind": ("consumer",), "attribute_region": ("north",)}
+KNOWING = Norms(
+    as_of=MOMENT,
+    non_goods=("POST",),
+    products={"P-1": Product(category="bags")},
+    attributes={"region": "text", "size": "number"},
+    vocabulary=WORDS,
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "warnings"),
+    [
+        (buy(product_id="P-1"), ()),
+        (buy(product_id="POST"), ()),
+        (buy(product_id="P-9"), ("unseen_product",)),
+        (buy(), ("missing_product",)),
+        (buy(product_id=""), ("missing_product",)),
+        ({"customer_id": "c", "country": "DE", "kind": ""}, ()),
+        ({"customer_id": "c", "country": "AT"}, ("unseen_country",)),
+        ({"customer_id": "c", "kind": "reseller"}, ("unseen_kind",)),
+        ({"customer_id": "c", "attributes": {"region": "north", "size": 7}}, ()),
+        ({"customer_id": "c", "attributes": {"region": "west"}}, ("unseen_attribute",)),
+    ],
+)
+def test_what_no_model_has_seen_or_what_is_missing_is_told(
+    told: dict[str, Any], warnings: tuple[str, ...]
+) -> None:
+    record = Record.model_validate(told)
+    assert find_strange(record, KNOWING) == warnings
+    assert find_strange(record, Norms(as_of=MOMENT)) == ()
+
+
+def test_a_customer_beyond_what_a_model_was_judged_on_is_told_so(scorer: Scorer) -> None:
+    line = scorer.bundles["next_purchase"]
+    seen = measure_ranges({"days_since_order": np.array([1.0, 301.0, np.nan])})
+    narrow = replace(line, manifest=line.manifest.model_copy(update={"ranges": seen}))
+    ranged = Scorer({**scorer.bundles, "next_purchase": narrow})
+    days = {"near": "2025-08-01T00:00:00Z", "edge": "2025-07-10T00:00:00Z",
+            "far": "2025-06-15T00:00:00Z"}  # fmt: skip
+    told: Any = ask(ranged, *(buy(ordered_at=day) for day in days.values()), {"customer_id": "d"})
+    assert [r.warnings for r in told.results] == [(), (), ("out_of_range",),
+                                                  ("no_order_before_as_of",)]  # fmt: skip
+    churn: Any = ask(ranged, buy(ordered_at=days["far"]), targets=["churn"]).results[0]
+    assert churn.warnings == (), "the model that was asked has no ranges"
+
+
+def test_attributes_may_be_listed_by_a_typed_caller() -> None:
+    listed = [{"name": "region", "text": "north"}, {"name": "size", "number": 7}, {"name": "none"}]
+    record = Record.model_validate({"customer_id": "c", "attributes": listed})
+    assert record.attributes == {"region": "north", "size": 7.0, "none": None}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [{"name": "a", "text": "x", "number": 1}],
+        [{"name": "a", "text": "x"}, {"name": "a", "text": "y"}],
+        [{"text": "x"}],
+        [{"name": "a", "number": "7"}],
+        [{"name": "a", "size": 7}],
+        [{"name": f"a{n}", "number": n} for n in range(101)],
+    ],
+)
+def test_attributes_listed_wrongly_are_refused(scorer: Scorer, listed: Any) -> None:
+    with pytest.raises(RefusalError) as refused:
+        ask(scorer, {"customer_id": "c", "attributes": listed})
+    [fault] = refused.value.more["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/records/0/attributes", "not_attributes")
+
+
+def test_ranges_of_no_customer_and_of_no_feature() -> None:
+    seen = measure_ranges({"a": np.array([1.0, 3.0]), "b": np.array([2.0, 2.0]), "c": NEVER})
+    assert seen.names == ("a",), "what never varied, or was never known, has no range"
+    told = {"a": np.array([0.79, 0.81, np.nan, 3.21]), "b": np.array([9.0, 9.0, 9.0, 9.0])}
+    assert seen.exceed(told).tolist() == [True, False, False, True]
+    assert seen.exceed({"a": np.array([])}).tolist() == []
+    assert measure_ranges({}).exceed(told).tolist() == [False] * 4

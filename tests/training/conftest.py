@@ -1,11 +1,9 @@
 """Hand-made rows as a history, one small shop learned from once, and MLflow on PostgreSQL."""
 
-import secrets
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-import sqlalchemy as sql
 
 from contract.tables import Tables, find_tables
 from features.gather import read_history
@@ -32,18 +30,6 @@ def open_rows():
 @pytest.fixture(scope="session")
 def shop_history(middle_shop) -> History:
     return read_history(find_tables(str(middle_shop)))
-
-
-@pytest.fixture(scope="module")
-def scratch_database(postgres_url):
-    """A database of each file's own, gone afterwards."""
-    name = f"patron_test_{secrets.token_hex(4)}"
-    server = sql.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sql.text(f"CREATE DATABASE {name}"))
-        yield postgres_url.rpartition("/")[0] + f"/{name}"
-        connection.execute(sql.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
 
 
 @pytest.fixture(scope="session")

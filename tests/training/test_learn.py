@@ -89,6 +89,27 @@ def test_the_same_data_gives_the_same_model_twice(shop_history, learned_churn):
     assert again.report == learned_churn.report
 
 
+def test_the_bundle_says_its_grade_and_between_which_values_features_lay(learned_churn):
+    manifest = learned_churn.bundle.manifest
+    assert manifest.grade == learned_churn.report["grade"]["letter"]
+    ranges = manifest.ranges
+    silence = learned_churn.columns["days_since_order"]
+    place = ranges.names.index("days_since_order")
+    assert (ranges.least[place], ranges.most[place]) == (silence.min(), silence.max())
+    assert set(ranges.names) <= set(manifest.inputs)
+    assert not ranges.exceed(learned_churn.columns).any()
+
+
+def test_each_segment_of_customers_has_percentiles_of_its_own(learned_churn):
+    told = learned_churn.bundle.manifest.percentiles_in_stage
+    assert set(told) == {"one_order", "few_orders", "many_orders"}, "churn speaks of no lapsed"
+    for percentiles in told.values():
+        assert len(percentiles) == 101 and (np.diff(percentiles) >= 0).all()
+    everyone = learned_churn.bundle.manifest.percentiles
+    assert min(p[0] for p in told.values()) == everyone[0]
+    assert max(p[-1] for p in told.values()) == everyone[-1]
+
+
 def test_the_percentiles_are_those_of_the_customers_scored_at_as_of(learned_churn):
     percentiles = np.array(learned_churn.bundle.manifest.percentiles)
     assert len(percentiles) == 101 and (np.diff(percentiles) >= 0).all()

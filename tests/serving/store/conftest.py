@@ -1,0 +1,26 @@
+"""A store on each database it runs on, with nothing in it yet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.store.opened import Store, open_store
+from serving.store.schema import META
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'patron.db'}"
+    return str(request.getfixturevalue("scratch_database"))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url)
+    with opened.write() as connection:
+        for table in META.sorted_tables:
+            connection.execute(table.delete())
+    yield opened
+    opened.close()
