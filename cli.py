@@ -4,8 +4,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from progress import show_progress, show_steps
 
 if TYPE_CHECKING:
     from contract.tables import Tables
+    from serving.store.opened import Store
 
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments, Settings], int]
@@ -143,6 +144,9 @@ def read_words() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
     serve.add_argument("--port", type=int, default=3000, help="default 3000")
     serve.add_argument("--registry", action="store_true", help="serve MLflow's champions directly")
+
+    _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
+    _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
     return parser
 
 
@@ -160,6 +164,34 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     gone = verbs.add_parser("revoke", help="make a key count no more")
     gone.set_defaults(verb=revoke_key)
     gone.add_argument("key_id", metavar="ID", help="as patron keys list tells it")
+
+
+def _add_hooks(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(required=True, metavar="WHAT", help="create, list, revoke, drain")
+    create = whats.add_parser("create", help="print a new address, this once")
+    create.set_defaults(verb=create_hook)
+    create.add_argument("source", help="a name for where it comes from")
+    create.add_argument("--form", required=True, help="the CRM it comes from, or plain")
+    create.add_argument("--secret", help="what the CRM signs with; all users here can see it")
+    create.add_argument("--secret-file", type=Path, help="file whose first line is the secret")
+    whats.add_parser("list", help="sources and what came from them in the last week")
+    revoke = whats.add_parser("revoke", help="end an address")
+    revoke.set_defaults(verb=revoke_hook)
+    revoke.add_argument("source", help="the name it was made under")
+    drain = whats.add_parser("drain", help="read what came, without a service that does")
+    drain.set_defaults(verb=drain_hooks)
+
+
+def _add_privacy(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(required=True, metavar="WHAT", help="erase, export, clean")
+    erase = whats.add_parser("erase", help="delete all rows of customers, and keep them away")
+    erase.set_defaults(verb=erase_customers)
+    erase.add_argument("ids", nargs="+", metavar="ID", help="the customer's id")
+    clean = whats.add_parser("clean", help="write the database anew, without what was deleted")
+    clean.set_defaults(verb=clean_store)
+    export = whats.add_parser("export", help="print all that is held on a customer, as JSON")
+    export.add_argument("id", metavar="ID", help="the customer's id")
+    export.add_argument("--cursor", type=int, help="next_cursor of the part before")
 
 
 def _add_tables(parser: argparse.ArgumentParser, needed: bool = True) -> None:
@@ -421,11 +453,10 @@ def create_key(arguments: Arguments, settings: Settings) -> int:
     """Make a key and print it: on stdout the key alone, beside it what is known of it."""
     from serving.store.keys import Wish, tell_keys
     from serving.store.keys import create_key as create
-    from serving.store.opened import open_store
 
     scopes = tuple(dict.fromkeys(s.strip() for s in arguments.scopes.split(",") if s.strip()))
     wish = Wish(arguments.name, scopes, arguments.days, arguments.per_second)
-    with closing(open_store(settings.store_url)) as store:
+    with _open_store(settings) as store:
         key, shown = create(store, wish)
     print(tell_keys([key]), "Copy the key now: only its hash is kept.", sep="\n", file=sys.stderr)
     print(shown)
@@ -435,9 +466,8 @@ def create_key(arguments: Arguments, settings: Settings) -> int:
 def list_keys(arguments: Arguments, settings: Settings) -> int:
     """Print every key ever made, without its secret."""
     from serving.store.keys import read_keys, tell_keys
-    from serving.store.opened import open_store
 
-    with closing(open_store(settings.store_url)) as store:
+    with _open_store(settings) as store:
         keys = read_keys(store)
     print(tell_keys(keys) if keys else "There is no key: only this machine is answered.")
     return OK
@@ -446,9 +476,8 @@ def list_keys(arguments: Arguments, settings: Settings) -> int:
 def revoke_key(arguments: Arguments, settings: Settings) -> int:
     """Make a key count no more."""
     from serving.store.keys import revoke_key as revoke
-    from serving.store.opened import open_store
 
-    with closing(open_store(settings.store_url)) as store:
+    with _open_store(settings) as store:
         key = revoke(store, arguments.key_id)
     print(f"{key.key_id} of {key.name} is revoked; services that run refuse it within 10 s.")
     return OK
@@ -466,6 +495,91 @@ def serve_bento(arguments: Arguments, settings: Settings) -> int:
 
     with lay_out_champions(open_registry(settings)) as bundles:
         return serve_bundles(bundles, settings.bentos, address)
+
+
+def create_hook(arguments: Arguments, settings: Settings) -> int:
+    """Print the path of a new webhook address with its token, which is not kept."""
+    from serving.hooks.addresses import create_hook as create
+
+    secret = arguments.secret
+    if arguments.secret_file:
+        secret = arguments.secret_file.read_text("utf-8").partition("\n")[0].strip()
+    with _open_store(settings) as store:
+        print(create(store, arguments.source, arguments.form, secret))
+    return OK
+
+
+def list_hooks(arguments: Arguments, settings: Settings) -> int:
+    """Print every source of webhooks and what came from it."""
+    from serving.hooks.addresses import Tally
+    from serving.hooks.addresses import list_hooks as list_them
+
+    with _open_store(settings) as store, store.read() as connection:
+        told = [Tally._fields, *list_them(connection)]
+    print("\n".join(" ".join(f"{one!s:12}" for one in row).rstrip() for row in told))
+    return OK
+
+
+def revoke_hook(arguments: Arguments, settings: Settings) -> int:
+    """End a webhook's address."""
+    from serving.hooks.addresses import revoke_hook as revoke
+
+    with _open_store(settings) as store:
+        revoke(store, arguments.source)
+    print(f"The address of {arguments.source} is no more.")
+    return OK
+
+
+def drain_hooks(arguments: Arguments, settings: Settings) -> int:
+    """Read what webhooks brought into rows of customers."""
+    from serving.hooks.reading import read_inbox
+
+    with _open_store(settings) as store:
+        print(f"{read_inbox(store):,} bodies read")
+    return OK
+
+
+def erase_customers(arguments: Arguments, settings: Settings) -> int:
+    """Erase customers and print how many rows went from which table."""
+    from serving.routes.privacy import Erasures, tell_erased
+
+    # As they are: a table may bring ids that the routes would refuse.
+    asked = Erasures.model_construct(customer_ids=arguments.ids)
+    with _open_store(settings) as store:
+        print(tell_erased(store, asked, "patron privacy erase").model_dump_json(indent=1))
+    return OK
+
+
+def clean_store(arguments: Arguments, settings: Settings) -> int:
+    """Write the store's tables anew; exit status 1 where someone read or wrote all the while."""
+    from serving.store.privacy import rewrite
+
+    with _open_store(settings) as store:
+        cleaned = rewrite(store)
+    print("Nothing deleted is left in the database." if cleaned else "Others use it: try again.")
+    return OK if cleaned else WRONG
+
+
+def export_customer(arguments: Arguments, settings: Settings) -> int:
+    """Print all that is held on a customer."""
+    from serving.routes.privacy import Export, tell_held
+
+    asked = Export.model_construct(customer_id=arguments.id, cursor=arguments.cursor)
+    with _open_store(settings) as store:
+        told = tell_held(store, asked, "patron privacy export")
+    print(told.model_dump_json(indent=1, exclude_none=True))
+    return OK
+
+
+@contextmanager
+def _open_store(settings: Settings) -> Iterator["Store"]:
+    from serving.store.opened import open_store
+
+    store = open_store(settings.store_url)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _find(arguments: Arguments) -> "Tables":

@@ -73,7 +73,7 @@ class Manifest(BaseModel):
     each segment of them; `ranges` are of the features of customers that the recipe was judged on,
     and `grade` is that in its report.
     `rules` are the segments in which a rule answers in the model's place; `parts` the models that a
-    target has beside the first.
+    target has beside the first; `usual` what is usual of features, beside which reasons are told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +98,7 @@ class Manifest(BaseModel):
     worth: Worth | None = None
     rules: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    usual: dict[str, float] = {}
     metrics: dict[str, float]
     grade: str | None = None
     dictionary: str

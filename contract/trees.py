@@ -1,12 +1,15 @@
 """Boosted trees: XGBoost's own UBJ, over features or over their ranks among customers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.boughs import Boughs
+from contract.cutting import cut_boughs
 from contract.errors import BundleError
 from contract.models import Columns, Numbers, write_form
 
@@ -36,6 +39,11 @@ class Boosted:
         )
         # XGBoost 3.4 gives no rows a second dimension.
         return np.asarray(raw, dtype=np.float64).reshape(len(rows))
+
+    @cached_property
+    def boughs(self) -> Boughs:
+        """What each input adds, by tables; cut when first asked for."""
+        return cut_boughs(self.booster)
 
     def rows(self, columns: Columns) -> Floats:
         """Return what the trees read: rows x inputs."""

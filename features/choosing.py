@@ -3,6 +3,7 @@
 import numpy as np
 
 from contract.bundle import Bundle
+from contract.choice import Flags
 from contract.errors import BundleError
 from contract.models import Columns, Numbers
 from features.history import History
@@ -16,6 +17,16 @@ def tell_choices(bundle: Bundle, history: History, as_of_us: int, customers: Col
 
     It is -inf where the category is not to be shown to the customer.
     """
+    columns, held = frame_pairs(bundle, history, as_of_us, customers)
+    told = np.full(held.shape, -np.inf)
+    told[held] = bundle.probability(columns)
+    return told
+
+
+def frame_pairs(
+    bundle: Bundle, history: History, as_of_us: int, customers: Columns
+) -> tuple[Columns, Flags]:
+    """Return the columns that the bundle reads of each pair that may be shown, and which may."""
     shelf = bundle.shelf
     unknown = [n for n in list_customers(bundle.frame) if n not in customers]
     if shelf is None or unknown:
@@ -26,6 +37,4 @@ def tell_choices(bundle: Bundle, history: History, as_of_us: int, customers: Col
     turns = take_stock(history, shelf.of).turns.choose(shelf.names)
     own = find_own(turns, as_of_us)
     held = find_candidates(own, shelf)
-    told = np.full(held.shape, -np.inf)
-    told[held] = bundle.probability(tell_pairs(own, shelf, customers, bundle.frame, held))
-    return told
+    return tell_pairs(own, shelf, customers, bundle.frame, held), held

@@ -1,8 +1,9 @@
-"""Write the generated parts of the docs: the data dictionary, the settings, the tables.
+"""Write the generated parts of the docs: the data dictionary, the settings, the tables, the groups.
 
 Run: .venv/bin/python scripts/write_docs.py; the tests hold that the pages are what it writes.
 """
 
+import inspect
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,10 @@ from contract.settings import Settings
 from contract.tables import Layout
 from features.dictionary import FEATURES, describe
 from features.pairing import describe_pairs
+from features.pairs import PAIRS
+from serving.reasons.changes import SENTENCES
+from serving.reasons.edits import EDITS
+from serving.reasons.groups import GROUPS, cut_ending, find_group
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 END = "<!-- end -->"
@@ -32,6 +37,7 @@ def make_pages() -> Mapping[Path, str]:
         "tables.md": {"tables": make_tables(), "layout": make_layout()},
         "batch.md": {"columns": make_columns()},
         "cross_sell.md": {"pairs": make_pairs()},
+        "reasons.md": {"groups": make_groups(), "edits": make_edits()},
     }
     return {
         DOCS / name: fill((DOCS / name).read_text("utf-8"), made) for name, made in parts.items()
@@ -74,6 +80,33 @@ def make_pairs() -> str:
     ]
     head = "| name | meaning | unit | made of | missing |\n|---|---|---|---|---|"
     return "\n".join([head, *rows])
+
+
+def make_groups() -> str:
+    """Return a table of the groups of reasons, and the features of each, windows put together."""
+    rows = []
+    for group, (english, chinese) in GROUPS.items():
+        stems = dict.fromkeys(
+            cut_ending(name)[0] if cut_ending(name)[0] not in FEATURES else name
+            for name in (*FEATURES, *PAIRS)
+            if find_group(name) == group
+        )
+        own = [*stems, *(["`attribute_…`"] if group == "profile" else [])]
+        rows.append(f"| `{group}` | {english} | {chinese} | {', '.join(own)} |")
+    return "\n".join(
+        ["| group | | | features, without their windows |", "|---|---|---|---|", *rows]
+    )
+
+
+def make_edits() -> str:
+    """Return a table of the edits of a history that are tried."""
+    rows = [
+        f"| `{name}` | {inspect.getdoc(edit)} | {SENTENCES[name][1]} |".replace(
+            "Return the history with ", ""
+        )
+        for name, edit in EDITS.items()
+    ]
+    return "\n".join(["| edit | the history with | in Chinese |", "|---|---|---|", *rows])
 
 
 def make_settings() -> str:

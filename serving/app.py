@@ -12,6 +12,7 @@ from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
 from serving.admission import Door
+from serving.hooks.reading import Reader
 from serving.routes.front import SECONDS, Front
 from serving.routes.scores import answer
 from serving.routes.web import make_app
@@ -57,6 +58,7 @@ class Patron:
         # Opened here and not where it is imported: each worker has connections of its own.
         APP.state.store = open_store(settings.store_url)
         watch_keys(APP.state.door, APP.state.store)
+        APP.state.reader = Reader(APP.state.store)
         try:
             APP.state.scorer = load_scorer(settings.bundles or PACKED)
         except PatronError as error:

@@ -108,7 +108,13 @@ def _lay_out(bundles: Path, folder: Path) -> None:
 
 def _environment(home: Path) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "BENTOML_HOME": str(home.resolve()), "BENTOML_DO_NOT_TRACK": "True"}
+    return {
+        **os.environ,
+        # A worker runs in the Bento's own folder: the store is not to be looked for there.
+        "PATRON_HOME": str(Path(os.environ.get("PATRON_HOME", "")).resolve()),
+        "BENTOML_HOME": str(home.resolve()),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
 
 
 def _serve(place: list[str], address: Address, environment: dict[str, str]) -> int:

@@ -29,6 +29,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
     "unauthorized": Kind(401, "The request shows no key that counts"),
+    "wrong_signature": Kind(401, "The signature is not right"),
     "forbidden": Kind(403, "The key may not do this"),
     "not_found": Kind(404, "There is no such route"),
     "unknown_model": Kind(404, "There is no such model"),
@@ -104,7 +105,8 @@ def _tell_problem(scope: Any, refusal: RefusalError) -> dict[str, Any]:
         title=kind.title,
         status=kind.status,
         detail=refusal.detail,
-        instance=find_route(scope),
+        # What is not there has no name: one that is kept secret is not told from one made up.
+        instance=None if refusal.code == "not_found" else find_route(scope),
         code=refusal.code,
         request_id=scope["request_id"],
         retryable=kind.retry_after_s is not None,
@@ -131,8 +133,8 @@ def find_route(scope: Any) -> str | None:
 def answer_with_problems(app: FastAPI) -> None:
     """Make the app tell everything that goes wrong as a problem."""
     app.add_exception_handler(RefusalError, _on_refusal)
-    app.add_exception_handler(StoreError, _on_store)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(StoreError, _on_store)
     app.add_exception_handler(Exception, _on_failure)
 
 

@@ -33,7 +33,7 @@ def load_writer():
 
 
 @pytest.mark.parametrize(
-    "page", ["features.md", "settings.md", "tables.md", "batch.md", "cross_sell.md"]
+    "page", ["features.md", "settings.md", "tables.md", "batch.md", "cross_sell.md", "reasons.md"]
 )
 def test_generated_parts_are_what_the_code_says(page):
     made = {file.name: text for file, text in load_writer().make_pages().items()}

@@ -13,6 +13,8 @@ from contract.models import Numbers, list_once
 from contract.moments import as_micros
 from contract.norms import Norms
 from contract.segments import SEGMENTS, find_segments
+from contract.shapley import find_usual
+from contract.shares import list_compared
 from contract.waits import Waits
 from features.compute import compute
 from features.dictionary import describe, fingerprint
@@ -106,6 +108,8 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
     fitted, snapshots, stages = refitted
     best, plan = fitted[judged.best], judged.plan
     inputs = list_once(best.model.inputs)
+    rules = {segment: fitted[rule].fold() for segment, rule in plan.rules.items()}
+    compared = list_once([n for m in (best.model, *rules.values()) for n in list_compared(m)])
     manifest = Manifest(
         target=target.name,
         meaning=target.meaning,
@@ -121,6 +125,7 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         percentiles=(),
         waits=_find_waits(target, best, snapshots.at(stages.closed), stages),
         rules=tuple(plan.rules),
+        usual=find_usual(snapshots.at([stages.serve]).columns, compared),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )
@@ -130,7 +135,7 @@ def make_bundle(target: Target, judged: Judged, refitted: Refitted, norms: Norms
         baseline=fitted["days_since_order"].fold(),
         entries=describe(inputs),
         norms=norms,
-        rules={segment: fitted[rule].fold() for segment, rule in plan.rules.items()},
+        rules=rules,
     )
     return _add_percentiles(bundle, snapshots.at([stages.serve]))
 

@@ -4,17 +4,21 @@ from fastapi import APIRouter
 
 from serving.routes import (
     compat,
+    explanations,
     health,
+    hooks,
     inference,
     interactions,
     last,
     metrics,
     models,
+    privacy,
     scores,
     transactions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, transactions.ROUTER, interactions.ROUTER, models.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
+    models.ROUTER, hooks.ROUTER, privacy.ROUTER,
     compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
 from features.told import Act, Entry, Line, tell_history
+from serving.reasons.explain import Reason
 from serving.requests import Attributes, Moment, Name, Number, Text
 from serving.store.rows import Listed, find_since, list_entries
 
@@ -92,6 +93,9 @@ class Scored(Answer, _Result):
     """The answer to one record."""
 
     status: Literal["ok"] = "ok"
+    reasons: list[Reason] | None = Field(
+        None, description="Where asked for: by target, the strongest first."
+    )
 
 
 ErrorCode = Literal["mixed_currencies", "sum_too_large", "store_down"]
@@ -185,4 +189,4 @@ def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
     told = dict(answer) | {"warnings": answer.warnings + ignored + unused + warnings}
-    return Scored(record_id=record.record_id or key, **told)
+    return Scored(record_id=record.record_id or key, reasons=row.get("reasons"), **told)

@@ -11,6 +11,10 @@ from starlette.responses import Response
 
 from contract.answers import ModelUsed
 from serving.problems import RefusalError
+from serving.reasons.explain import Told, explain
+from serving.reasons.languages import choose_language
+from serving.reasons.limit import MOST_EXPLAINED, refuse_many
+from serving.reasons.words import Language
 from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
@@ -31,6 +35,7 @@ class Question(Asked):
     as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
     targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
     records: list[Record] = Field(min_length=1, max_length=1000)
+    explain: bool = Field(False, description=f"Tell reasons; of {MOST_EXPLAINED} records at most.")
 
 
 class Summary(BaseModel):
@@ -76,23 +81,35 @@ async def post_scores(request: Request) -> Response:
     require_json(request)
     scorer, store = find_scorer(request), request.app.state.store
     body = await request.body()
+    language = choose_language(request.headers.get("accept-language", ""))
+    asked = request.scope["request_id"], language
     # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, (scorer, store), request.scope["request_id"])
+    return await asyncio.to_thread(_respond, body, (scorer, store), asked)
 
 
-def _respond(body: bytes, served: tuple[Scorer, Store | None], request_id: str) -> Response:
-    scorer, store = served
-    scores = answer(body, scorer, request_id, store)
+def _respond(
+    body: bytes, served: tuple[Scorer, Store | None], asked: tuple[str, Language]
+) -> Response:
+    (scorer, store), (request_id, language) = served, asked
+    scores = answer(body, scorer, request_id, store, language)
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = None) -> Scores:
+def answer(
+    body: bytes,
+    scorer: Scorer,
+    request_id: str,
+    store: Store | None = None,
+    language: Language = "en",
+) -> Scores:
     """Return the answers to what the body asks, by what it tells and what the store has."""
     question = read_form(Question, body)
+    if question.explain:
+        refuse_many(len(question.records))
     as_of = question.as_of or datetime.now(UTC)
-    targets = _choose(question, as_of, scorer)
+    targets = choose_targets(question, as_of, scorer)
     # Two records may speak of one customer, so the tables know each record by its position.
     records = {str(i): record for i, record in enumerate(question.records)}
     joined = join_all(records, store)
@@ -102,14 +119,17 @@ def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = N
     norms = scorer.norms
     history = tell_records(whole, as_of, norms, joined.listed)
     beside = {
-        "models": [_name_model(scorer, target) for target in targets],
+        "models": [name_model(scorer, target) for target in targets],
         "attributes": norms.attributes,
     }
+    asked = as_of, targets
+    reasons = explain(scorer, history, asked, Told(language)) if question.explain else {}
     for row in scorer.score(history, as_of, targets).to_pylist():
         key = row["customer_id"]
         stored = (joined.warnings[key],) if key in joined.warnings else ()
         warnings = stored + find_strange(whole[key], norms)
-        results[key] = tell(key, records[key], row | beside, warnings)
+        told = row | beside | {"reasons": reasons.get(key)}
+        results[key] = tell(key, records[key], told, warnings)
     failed = len(records) - len(whole)
     return Scores(
         request_id=request_id,
@@ -119,7 +139,7 @@ def answer(body: bytes, scorer: Scorer, request_id: str, store: Store | None = N
     )
 
 
-def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
+def choose_targets(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     """Return the targets asked for, or refuse what no model here can answer."""
     if as_of > datetime.now(UTC) + AHEAD:
         fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
@@ -136,6 +156,7 @@ def _choose(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
     return targets
 
 
-def _name_model(scorer: Scorer, target: str) -> ModelUsed:
+def name_model(scorer: Scorer, target: str) -> ModelUsed:
+    """Return which model answers for a target."""
     bundle = scorer.bundles[target]
     return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)

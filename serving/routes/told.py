@@ -16,6 +16,7 @@ from serving.routes.records import Asked, Interaction, Transaction
 from serving.routes.scores import Summary
 from serving.routes.stored import find_store
 from serving.store.opened import Store
+from serving.store.privacy import find_erased
 
 Row = Mapping[str, Any]
 Add = Callable[[Connection, Sequence[Row]], None]
@@ -74,11 +75,20 @@ class Interactions(Asked):
         return self.interactions
 
 
+class RowError(BaseModel):
+    """Why one row is not kept."""
+
+    code: Literal["erased"]
+    detail: str
+    retryable: bool = False
+
+
 class Kept(BaseModel):
     """One row that was told."""
 
     id: str = Field(description="Of the row, as it was told.")
-    status: Literal["ok"] = "ok"
+    status: Literal["ok", "error"] = "ok"
+    error: RowError | None = Field(None, description="Why it is not kept, where it is not.")
 
 
 class KeptRows(BaseModel):
@@ -110,10 +120,17 @@ def _keep(
     told = read_form(form, body)
     rows = [one.as_row() for one in told.listed]
     with store.write() as connection:
-        add(connection, rows)
-    kept = KeptRows(
-        request_id=request_id,
-        summary=Summary(total=len(rows), succeeded=len(rows), failed=0),
-        results=[Kept(id=row["told_id"]) for row in rows],
-    )
-    return Response(kept.model_dump_json(), media_type="application/json")
+        erased = find_erased(connection, (row["customer_id"] for row in rows))
+        add(connection, [row for row in rows if row["customer_id"] not in erased])
+    results = [_tell(row, erased) for row in rows]
+    failed = sum(result.status == "error" for result in results)
+    summary = Summary(total=len(rows), succeeded=len(rows) - failed, failed=failed)
+    kept = KeptRows(request_id=request_id, summary=summary, results=results)
+    return Response(kept.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+def _tell(row: Row, erased: set[str]) -> Kept:
+    if row["customer_id"] not in erased:
+        return Kept(id=row["told_id"])
+    error = RowError(code="erased", detail="The customer was erased; nothing of them is kept.")
+    return Kept(id=row["told_id"], status="error", error=error)

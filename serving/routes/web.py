@@ -13,6 +13,7 @@ from serving.problems import Problem, answer_with_problems
 from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
+from serving.routes.privacy import Erasures, Export
 from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
 from serving.tensors import InferenceError, InferenceRequest
@@ -25,6 +26,8 @@ FORMS: tuple[type[BaseModel], ...] = (
     Question,
     Transactions,
     Interactions,
+    Erasures,
+    Export,
     Invocations,
     InferenceRequest,
     Problem,
@@ -53,6 +56,7 @@ def make_app() -> FastAPI:
     app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in r.path]
     app.state.scorer = None
     app.state.store = None
+    app.state.reader = None
     app.state.reasons = []
     app.state.door = Door()
     answer_with_problems(app)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from contract.moments import as_micros
 from serving.store.opened import now_us
+from serving.store.privacy import find_erased
 from serving.store.rows import AT_ONCE, write
 from serving.store.schema import ANSWERS, CHANGES
 
@@ -38,7 +39,10 @@ def keep_answers(
 ) -> None:
     """Store answers, each as POST /v1/scores tells it, in place of the customer's last ones."""
     rows = []
+    erased = find_erased(connection, (answer["customer_id"] for answer in told))
     for answer in told:
+        if answer["customer_id"] in erased:
+            continue  # since it was computed
         short = shorten(answer)
         rows.append(
             {

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from features.engines import Frames
 from serving.store.opened import Store, now_us
+from serving.store.privacy import find_erased
 from serving.store.rows import write
 from serving.store.schema import CHANGES, CUSTOMERS, FACTS, INTERACTIONS, TRANSACTIONS
 
@@ -21,10 +22,13 @@ Tell = Callable[[str], None]
 def load(store: Store, frames: Frames, tell: Tell) -> dict[str, int]:
     """Return the rows of each table that were loaded, all of them or, if that fails, none.
 
+    Rows of erased customers are left out, and counted.
+
     What an earlier load brought gives way. What callers told stays where it is newer than the
     newest row of its table here, since up to then the tables say all.
     """
     counts: dict[str, int] = {}
+    erased = 0
     parts = {
         "transactions": (TRANSACTIONS, frames.transactions, {}),
         "interactions": (INTERACTIONS, frames.interactions, {"value": "amount"}),
@@ -33,13 +37,20 @@ def load(store: Store, frames: Frames, tell: Tell) -> dict[str, int]:
     with store.write() as connection:
         for name, (table, frame, names) in parts.items():
             tell(f"loading {name}")
-            rows: Any = frame.rename(names).collect("polars").to_native()
+            read: Any = frame.rename(names).collect("polars").to_native()
+            rows = _leave_out_erased(connection, read)
+            erased += len(read) - len(rows)
             _clear(connection, table, rows)
             _insert(connection, table, (rows, tuple(frames.layout.attributes)))
             counts[name] = len(rows)
         connection.execute(sql.delete(CHANGES))
         _note(connection, counts)
-    return counts
+    return counts | ({"left out, erased": erased} if erased else {})
+
+
+def _leave_out_erased(connection: Connection, rows: Any) -> Any:
+    erased = find_erased(connection, rows["customer_id"].unique().to_list())
+    return rows.filter(~rows["customer_id"].is_in(sorted(erased))) if erased else rows
 
 
 def _clear(connection: Connection, table: sql.Table, rows: Any) -> None:

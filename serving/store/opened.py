@@ -1,7 +1,7 @@
 """Open the store: SQLite in a file, or PostgreSQL; its tables are brought up to date first."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from time import time_ns
@@ -34,6 +34,7 @@ class Store:
         self.engine = engine
         self._current = False
         self._lock = Lock()
+        self._turn = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -44,7 +45,9 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection whose changes all come to be together, or none of them does."""
-        with self._reaching(), self.engine.begin() as connection:
+        # SQLite lets one write and has others try again after ever longer sleeps; here they queue.
+        turn = self._turn if self.embedded else nullcontext()
+        with turn, self._reaching(), self.engine.begin() as connection:
             if self.embedded:
                 # Asked for at once: one that reads first could not be let write afterwards.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -97,7 +100,8 @@ def _open_sqlite(url: str) -> Engine:
     @sql.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun where they are asked for
-        for word in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+        words = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "secure_delete=ON")
+        for word in words:  # the last: what is deleted is overwritten in the file, too
             connection.execute(f"PRAGMA {word}")
 
     return engine

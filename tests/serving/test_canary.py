@@ -15,9 +15,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from serving.hooks.addresses import create_hook
 from serving.routes.front import AT_ONCE
+from serving.store.opened import open_store
 from tests.serving.bundles import make_bundles
-from tests.serving.keyed import make_keys
+from tests.serving.keyed import make_keys, name_store
 from tests.serving.running import assert_problem, running
 
 MADE = re.compile(r"canary[0-9a-f]{32}", re.IGNORECASE)
@@ -63,6 +65,9 @@ def guarded(
     home = tmp_path_factory.mktemp("canary")
     bundles = make_bundles(home / "made")
     keys = make_keys(home)
+    store = open_store(name_store(home))
+    keys["hook"] = create_hook(store, "shop", "plain")
+    store.close()
     with running(home, bundles, app=FAILING) as (client, log):
         yield client, keys, log
 
@@ -209,6 +214,21 @@ def test_a_thousand_words_of_callers_are_found_nowhere(
     assert last.status_code == 404
     assert MADE.search(last.text) is None
     assert MADE.search(log.read_text() + client.get("/metrics", headers=own).text) is None
+    hook = keys.pop("hook")
+    for body in (
+        {"transactions": rows, "interactions": []},
+        [{canary(): canary()}],
+        {"transactions": [{**rows[0], canary(): canary()}]},
+        canary(),
+    ):
+        sent = client.post(hook, json=body, headers=canary.tell_headers())
+        assert sent.status_code in (202, 400, 422)
+        assert MADE.search(sent.text + str(sent.headers)) is None
+    assert client.post(hook, content=canary().encode()).status_code < 500
+    time.sleep(1)  # what came is read by and by
+    logged = log.read_text()
+    assert MADE.search(logged) is None
+    assert hook.rpartition("/")[2] not in logged + client.get("/metrics", headers=own).text
     for key in keys.values():
         assert key not in logged + metrics.text
         assert key.split("_", 2)[2] not in logged + metrics.text

@@ -14,6 +14,8 @@ from contract.registry import open_registry
 from contract.tables import find_tables
 from features.compute import compute
 from features.gather import read_history
+from serving.reasons.explain import rank_reasons
+from serving.reasons.groups import GROUPS
 from serving.scorer import Scorer
 from shop import Plan, make_shop
 from training.importance import explain, find_boosted
@@ -144,6 +146,68 @@ def test_reasons_are_ranked_as_planted(effects):
     idle = ("country", "kind", "favourite_category", "click_rate", "app_share", "mean_items")
     assert max(weight.get(name, 0.0) for name in idle) < 0.1 * weight[top[0]]
     assert weight["plain_complaints_90d"] > 3 * max(weight.get(name, 0.0) for name in idle)
+
+
+@pytest.fixture(scope="module")
+def told(planted):
+    """What each group of features adds to each active customer's churn, and their features."""
+    history, learned, _ = planted
+    scorer = Scorer({"churn": learned.bundle})
+    _, ((_, explained, ranking),) = rank_reasons(
+        scorer, history, (AS_OF, ["churn"]), most=len(GROUPS)
+    )
+    size = len(explained.customers)
+    added, place = ({g: np.full(size, start) for g in ranking.groups} for start in (0.0, np.inf))
+    for number in range(ranking.group.shape[1]):
+        for own, group in enumerate(ranking.groups):
+            rows = ranking.group[:, number] == own
+            added[group][rows] = ranking.added[rows, number]
+            place[group][rows] = number
+    columns = compute(history, {AS_OF: learned.bundle.norms}).columns
+    return added, place, {name: column[explained.customers] for name, column in columns.items()}
+
+
+def test_who_complained_is_told_so_first(told):
+    added, place, columns = told
+    complained = columns["plain_complaints_30d"] >= 1
+    assert complained.sum() > 40
+    assert (place["complaints"][complained] < 3).mean() > 0.9
+    assert (added["complaints"][complained] > 0).mean() > 0.95
+    means = {group: float(np.abs(own[complained]).mean()) for group, own in added.items()}
+    assert max(means, key=means.__getitem__) == "complaints"
+    quiet = columns["complaints_365d"] == 0
+    assert (place["complaints"][quiet] < 3).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("group", "shows", "lacks"),
+    [
+        ("visits", lambda c: (c["visits_90d"] >= 3) & (c["visits_30d"] == 0),
+         lambda c: (c["visits_90d"] - c["visits_30d"] >= 3) & (c["visits_30d"] >= 1)),
+        ("silence", lambda c: (c["orders_ever"] >= 6) & (c["irregularity"] <= 0.6)
+         & (c["lateness"] >= 2) & (c["lateness"] <= 4),
+         lambda c: (c["orders_ever"] >= 6) & (c["irregularity"] <= 0.6) & (c["lateness"] < 1)),
+        ("order_count", lambda c: c["orders_365d"] <= 2, lambda c: c["orders_365d"] >= 8),
+    ],
+    ids=["visits that faded", "late by an even rhythm", "few orders"],
+)  # fmt: skip
+def test_the_group_of_a_planted_driver_tells_who_shows_it_from_who_lacks_it(
+    told, group, shows, lacks
+):
+    added, _, columns = told
+    with np.errstate(invalid="ignore"):
+        with_it, without = added[group][shows(columns)], added[group][lacks(columns)]
+    assert min(len(with_it), len(without)) > 20
+    assert with_it.mean() > without.mean() + 0.2
+
+
+def test_groups_that_have_no_part_in_leaving_are_weak_reasons(told):
+    means = {group: float(np.abs(own).mean()) for group, own in told[0].items()}
+    whole = sum(means.values())
+    idle = ("profile", "returns", "shopping_hours", "season")
+    assert max(means[group] for group in idle) < 0.03 * whole
+    first = sorted(means, key=means.__getitem__, reverse=True)[:3]
+    assert {"visits", "expectation"} <= set(first)
 
 
 def test_where_nothing_foretells_an_order_the_grade_is_c_and_nothing_is_promoted(

@@ -11,6 +11,8 @@ from contract.linear import Logistic
 from contract.manifest import Manifest, Priors
 from contract.moments import as_micros
 from contract.norms import Norms
+from contract.shapley import find_usual
+from contract.shares import list_compared
 from features.dictionary import describe, fingerprint
 from features.history import History
 from features.norms import find_norms
@@ -154,6 +156,7 @@ def make_bundle(
             prospect=float(np.mean(shelf.tell("prospect"))),
         ),
         percentiles=(),
+        usual=find_usual(choices.columns, list_compared(fitted.model)),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )

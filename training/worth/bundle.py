@@ -5,6 +5,8 @@ from contract.linear import Logistic
 from contract.manifest import BaseRate, Calibration, Manifest, Priors
 from contract.models import list_once
 from contract.norms import Norms
+from contract.shapley import find_usual
+from contract.shares import list_compared
 from contract.worth import HISTORIC_INPUTS, START_INPUTS
 from features.dictionary import describe, fingerprint
 from training.targets import Target
@@ -23,6 +25,7 @@ def make_bundle(asked: tuple[Target, Judged], fitted: Fitted, norms: Norms) -> B
     chance = fitted.worth.others.chance
     named = [name for model in models.values() for name in model.inputs]
     inputs = list_once([*named, *START_INPUTS, *HISTORIC_INPUTS])
+    compared = list_once([*START_INPUTS, *(n for m in models.values() for n in list_compared(m))])
     manifest = Manifest(
         target=target.name,
         kind=target.kind,
@@ -39,6 +42,7 @@ def make_bundle(asked: tuple[Target, Judged], fitted: Fitted, norms: Norms) -> B
         percentiles=(),
         worth=fitted.worth,
         parts=("orders", "value"),
+        usual=find_usual(judged.snapshot.columns, compared),
         metrics={n: e.value for n, e in judged.metrics[judged.best].items()},
         dictionary=fingerprint(inputs),
     )
