@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from contract.settings import Settings, read_settings
 from progress import show_progress, show_steps
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from contract.tables import Tables
     from serving.store.opened import Store
 
@@ -143,7 +146,14 @@ def read_words() -> argparse.ArgumentParser:
     serve = add("serve", serve_bento, "Answer over HTTP.")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
     serve.add_argument("--port", type=int, default=3000, help="default 3000")
-    serve.add_argument("--registry", action="store_true", help="serve MLflow's champions directly")
+    serve.add_argument("--metrics-host", help="where metrics are told; default 127.0.0.1")
+    serve.add_argument("--metrics-port", type=int, help="default: one above --port")
+    serve.add_argument(
+        "--registry", action="store_true", help="serve MLflow's champions, and follow them"
+    )
+    serve.add_argument(
+        "--poll", type=float, default=10, metavar="SECONDS", help="between looks; default 10"
+    )
 
     _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
     _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
@@ -485,16 +495,34 @@ def revoke_key(arguments: Arguments, settings: Settings) -> int:
 
 def serve_bento(arguments: Arguments, settings: Settings) -> int:
     """Serve the newest Bento, or the registry's champions, until stopped."""
-    from serving.bento import Address, serve_bundles, serve_newest
+    from serving.bento import Address, Listen, serve_followed, serve_newest
 
-    address = Address(arguments.host, arguments.port)
+    metrics = Address(
+        arguments.metrics_host or settings.metrics_host,
+        arguments.metrics_port or settings.metrics_port or arguments.port + 1,
+    )
+    listen = Listen(Address(arguments.host, arguments.port), metrics)
     if not arguments.registry:
-        return serve_newest(settings.bentos, address)
-    from contract.champions import lay_out_champions
-    from contract.registry import open_registry
+        return serve_newest(settings.bentos, listen)
+    if not arguments.poll > 0:
+        raise PatronError(f"--poll {arguments.poll:g} is no time to wait.", "Give seconds above 0.")
+    from contract.releases import Releases
 
-    with lay_out_champions(open_registry(settings)) as bundles:
-        return serve_bundles(bundles, settings.bentos, address)
+    releases = Releases(settings.releases)
+
+    def follow(stop: "Event") -> None:
+        from contract.following import Follower
+        from contract.registry import open_registry
+        from serving.swap import load_scorer
+
+        open_it = partial(open_registry, settings)
+        Follower(open_it, releases, load_scorer, _say).follow(stop, arguments.poll)
+
+    return serve_followed(releases.current, listen, follow, settings.bentos)
+
+
+def _say(told: str) -> None:
+    print(f"patron: {told}", file=sys.stderr, flush=True)
 
 
 def create_hook(arguments: Arguments, settings: Settings) -> int:

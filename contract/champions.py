@@ -13,10 +13,10 @@ from contract.versions import Version
 
 def fetch_champions(registry: Registry, folder: Path) -> dict[str, Bundle]:
     """Return the champion of every target, downloaded into the folder; refuse if there is none."""
-    targets = registry.list_targets(CHAMPION)
-    if not targets:
+    versions = registry.list_versions(CHAMPION)
+    if not versions:
         raise RegistryError("No model has been promoted.", "Run patron train, then promote.")
-    return {t: registry.fetch(registry.find(t, CHAMPION), folder) for t in targets}
+    return {version.target: registry.fetch(version, folder) for version in versions}
 
 
 @contextmanager

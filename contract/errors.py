@@ -42,6 +42,12 @@ class GateError(RegistryError):
     code = "gate"
 
 
+class ForgedError(RegistryError, BundleError):
+    """The registry hands out another bundle than was registered."""
+
+    code = "forged"
+
+
 class SettingsError(PatronError):
     """A setting has a name or a value that Patron does not know."""
 

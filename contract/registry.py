@@ -12,7 +12,7 @@ from typing import Any
 
 from contract import journal
 from contract.bundle import Bundle, load_bundle
-from contract.errors import GateError, RegistryError
+from contract.errors import ForgedError, GateError, RegistryError
 from contract.journal import REFUSED, Decision, Entry, Term
 from contract.replies import ask, insist
 from contract.settings import Settings
@@ -125,6 +125,10 @@ class Registry:
         targets = sorted(model.name.removeprefix(PREFIX) for model in found)
         return [t for t in targets if not alias or self._version(t, alias)]
 
+    def list_versions(self, alias: str) -> list[Version]:
+        """Return each target's version with this alias, where there is one."""
+        return [made for t in self.list_targets() if (made := self._version(t, alias))]
+
     def fetch(self, version: Version, folder: Path) -> Bundle:
         """Return the version's bundle, downloaded to `<folder>/<target>/<number>` and verified.
 
@@ -151,7 +155,7 @@ class Registry:
         """Refuse a bundle that is whole, yet not the one whose sha256 was registered."""
         made = ask(self.client.get_model_version, PREFIX + version.target, version.number)
         if made and made.tags.get("sha256", bundle.sha256) != bundle.sha256:
-            raise RegistryError(
+            raise ForgedError(
                 f"{PREFIX}{version.target} version {version.number} holds another bundle than was"
                 " registered.",
                 "Find out who wrote its artifacts; train anew: patron train.",

@@ -24,9 +24,17 @@ class Settings(BaseSettings):
         description="MLflow's tracking server; empty means the SQLite file in PATRON_HOME/mlruns.",
     )
     bundles: Path | None = Field(
-        None, description="Folder of bundles the service serves; empty means those in the Bento."
+        None,
+        description="Folder of bundles the service serves, or a link to one, which is followed;"
+        " empty means those in the Bento.",
     )
-
+    metrics_host: str = Field("127.0.0.1", description="Address at which metrics are told.")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of the metrics; empty means one above the service's.",
+    )
     store: str = Field(
         "",
         description="SQLAlchemy URL of the store; empty means SQLite in PATRON_HOME/patron.db.",
@@ -49,6 +57,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """Where MLflow tracks runs and registers models."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.mlruns / 'mlflow.db'}"
+
+    @property
+    def releases(self) -> Path:
+        """The folder of the champions that were fetched to serve."""
+        return self.home.resolve() / "releases"
 
     @property
     def bentos(self) -> Path:

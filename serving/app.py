@@ -1,29 +1,27 @@
 """The BentoML service: joins the scorer and the routes, the only place where they meet."""
 
 import gc
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import bentoml
 
-from contract.bundle import load_bundles
-from contract.errors import PatronError
 from contract.settings import read_settings
 from serving.admission import Door
 from serving.hooks.reading import Reader
 from serving.routes.front import SECONDS, Front
-from serving.routes.scores import answer
+from serving.routes.metrics import open_metrics
 from serving.routes.web import make_app
-from serving.scorer import Scorer
 from serving.store.opened import open_store
+from serving.swap import Swap
 from serving.watching import watch_keys
 
 LOG = logging.getLogger("bentoml.patron")
 
 PACKED = Path(__file__).resolve().parents[1] / "bundles"
 OBJECTS_BEFORE_GC = 50_000
+METRICS_PORT = 3001  # one above BentoML's own
 
 CONFIG: dict[str, Any] = {
     "workers": 1,
@@ -34,14 +32,6 @@ CONFIG: dict[str, Any] = {
     # BentoML counts by raw path, which any caller can make up; serving/routes/metrics.py does not.
     "metrics": {"enabled": False, "namespace": "patron"},
 }
-
-
-def load_scorer(folder: Path) -> Scorer:
-    """Return the scorer over the folder's bundles, warmed up by one answer."""
-    scorer = Scorer(load_bundles(folder))
-    answer(json.dumps({"records": [{"customer_id": "warm-up"}]}).encode(), scorer, "warm-up")
-    return scorer
-
 
 APP = make_app()
 APP.state.door = Door(None)  # which keys there are is not known yet
@@ -59,16 +49,13 @@ class Patron:
         APP.state.store = open_store(settings.store_url)
         watch_keys(APP.state.door, APP.state.store)
         APP.state.reader = Reader(APP.state.store)
-        try:
-            APP.state.scorer = load_scorer(settings.bundles or PACKED)
-        except PatronError as error:
-            # Up but not ready, and /readyz says why: a restart alone would not help.
-            APP.state.reasons = [str(error)]
-            LOG.error("No model is loaded: %s", error)
-        # What is loaded stays: the collector need not walk it again at every request.
-        gc.collect()
-        gc.freeze()
         gc.set_threshold(OBJECTS_BEFORE_GC)
+        Swap(settings.bundles or PACKED, APP.state).start()
+        port = settings.metrics_port or METRICS_PORT
+        try:
+            open_metrics(settings.metrics_host, port, APP.state)
+        except OSError as error:  # another worker has it, and tells the counts of all
+            LOG.warning("Metrics are not told at port %s: %s", port, error.strerror)
 
 
 # BentoML's own /livez, /readyz and / would win over a mounted app's; a middleware comes first.

@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
@@ -17,14 +20,16 @@ import contract
 from contract.bundle import load_bundles
 from contract.errors import PatronError
 from contract.settings import read_settings
-from serving.loopback import is_loopback
-from serving.store.keys import read_keys
-from serving.store.opened import now_us, open_store
+from serving.loopback import refuse_keyless
 
 NAME = "patron"
 ROOMS = ("contract", "features", "serving")
 BENTOFILE = "bentofile.yaml"
 REQUIREMENTS = Path("requirements/serve.txt")
+
+METRICS = "Choose another --metrics-port."
+
+Follow = Callable[[Event], None]
 
 _TAG = re.compile(r"__tag__:(\S+)")
 
@@ -40,6 +45,13 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+class Listen(NamedTuple):
+    """Where callers are answered, and where metrics are told."""
+
+    callers: Address
+    metrics: Address
 
 
 def build_bento(bundles: Path, home: Path) -> str:
@@ -59,19 +71,21 @@ def build_bento(bundles: Path, home: Path) -> str:
     return tag[1]
 
 
-def serve_newest(home: Path, address: Address) -> int:
+def serve_newest(home: Path, listen: Listen) -> int:
     """Serve the newest Bento under `home` until stopped, and return the exit status."""
     if not (home / "bentos" / NAME / "latest").exists():
         raise BentoError(f"There is no Bento of {NAME} in {home}.", "Build one: patron build.")
-    return _serve([f"{NAME}:latest"], address, _environment(home))
+    return _serve([f"{NAME}:latest"], listen, _environment(home))
 
 
-def serve_bundles(bundles: Path, home: Path, address: Address) -> int:
-    """Serve a folder of bundles by the sources as they are, and return the exit status."""
-    load_bundles(bundles)
-    environment = _environment(home) | {"PATRON_BUNDLES": str(bundles.resolve())}
+def serve_followed(bundles: Path, listen: Listen, follow: Follow, home: Path) -> int:
+    """Serve the bundles that a link points to by the sources as they are; return the exit status.
+
+    `follow` is called beside the service, to move the link until it is told to stop.
+    """
+    environment = _environment(home) | {"PATRON_BUNDLES": str(bundles)}
     place = ["serving.app:Patron", "--working-dir", str(find_sources())]
-    return _serve(place, address, environment)
+    return _serve(place, listen, environment, follow)
 
 
 def find_sources() -> Path:
@@ -117,15 +131,21 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _serve(place: list[str], address: Address, environment: dict[str, str]) -> int:
+def _serve(
+    place: list[str], listen: Listen, environment: dict[str, str], follow: Follow | None = None
+) -> int:
     """Run BentoML in the foreground; being asked to stop, stop it and wait until it has."""
+    if listen.callers == listen.metrics:
+        raise BentoError(f"{':'.join(map(str, listen.metrics))} is named twice.", METRICS)
     store_url = read_settings().store_url
-    _refuse_keyless(address.host, store_url)
-    _refuse_taken(*address)
-    # Told in full: the worker runs in another folder.
-    environment = environment | {"PATRON_STORE": store_url}
-    listen = ["--host", address.host, "--port", str(address.port)]
-    command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
+    refuse_keyless(listen.callers.host, store_url)
+    for address in listen:
+        _refuse_taken(*address)
+    host, port = listen.metrics
+    environment |= {"PATRON_METRICS_HOST": host, "PATRON_METRICS_PORT": str(port)}
+    environment |= {"PATRON_STORE": store_url}  # in full: a worker runs in another folder
+    told = ["--host", listen.callers.host, "--port", str(listen.callers.port)]
+    command = [sys.executable, "-m", "bentoml", "serve", *place, *told]
     server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words only
     asked: list[int] = []
 
@@ -135,26 +155,24 @@ def _serve(place: list[str], address: Address, environment: dict[str, str]) -> i
 
     before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        status = server.wait()
+        with _beside(follow):
+            status = server.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0 if asked else status
 
 
-def _refuse_keyless(host: str, store_url: str) -> None:
-    """Refuse to be heard beyond this machine before there is a key to ask for."""
-    if is_loopback(host):
-        return
-    store = open_store(store_url)
-    at = now_us()
-    live = any(key.is_live(at) for key in read_keys(store))
-    store.close()
-    if not live:
-        raise BentoError(
-            f"Other machines can reach {host}, and the store holds no live key to ask them for.",
-            "Make one, patron keys create NAME --scopes scores, or listen on 127.0.0.1.",
-        )
+@contextmanager
+def _beside(follow: Follow | None) -> Iterator[None]:
+    """Run `follow` in a thread while the block runs; nothing of it can end the service."""
+    stop = Event()
+    if follow:
+        Thread(target=follow, args=(stop,), name="follow", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -163,8 +181,8 @@ def _refuse_taken(host: str, port: int) -> None:
         with socket.socket(family) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise BentoError(
             f"{host}:{port} cannot be listened on: {reason}.", "Choose another host or port."
         ) from error

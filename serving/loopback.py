@@ -1,9 +1,13 @@
 """Whether a caller sits on this machine: only such a one is answered while there is no key."""
 
 import socket
+from contextlib import closing
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
+
+from serving.store.keys import KeysError, read_keys
+from serving.store.opened import now_us, open_store
 
 # Who sends on what another asked says so in one of these.
 FORWARDED = frozenset((b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"))
@@ -16,6 +20,20 @@ def is_loopback(host: str) -> bool:
     except OSError:
         return False
     return all(is_loopback_address(str(told[4][0])) for told in found)
+
+
+def refuse_keyless(host: str, store_url: str) -> None:
+    """Refuse to be heard beyond this machine before there is a key to ask for."""
+    if is_loopback(host):
+        return
+    with closing(open_store(store_url)) as store:
+        at = now_us()
+        live = any(key.is_live(at) for key in read_keys(store))
+    if not live:
+        raise KeysError(
+            f"Other machines can reach {host}, and the store holds no live key to ask them for.",
+            "Make one, patron keys create NAME --scopes scores, or listen on 127.0.0.1.",
+        )
 
 
 @lru_cache(64)

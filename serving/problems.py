@@ -149,7 +149,8 @@ async def _on_store(request: Request, _error: Any) -> Response:
 
 async def _on_http(request: Request, error: Any) -> Response:
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        # Of every route at this path: Starlette tells the first one's alone.
+        allowed = ", ".join(request.app.state.methods[find_route(request.scope)])
         detail = f"This route knows {allowed}."
         answer = refuse(request.scope, RefusalError("method_not_allowed", detail))
         answer.headers["Allow"] = allowed

@@ -11,7 +11,6 @@ ROUTES: Mapping[str, str] = {
     "/readyz": OPEN,
     "/openapi.json": OPEN,
     "/swagger.json": OPEN,
-    "/metrics": "metrics",
     "/v1/scores": "scores",
     "/v1/explanations": "scores",
     "/v1/replays": "scores",

@@ -91,6 +91,7 @@ def test_a_missing_column_is_told_with_what_there_is_and_how_to_map_it(home, cap
         (["score", "SHOP", "--as-of", "2026-06-01", "--out", "a.parquet"], "No model has been"),
         (["build"], "No model has been promoted."),
         (["serve"], "There is no Bento of patron"),
+        (["serve", "--registry", "--poll", "0"], "--poll 0 is no time to wait"),
         (["shop", "--customers", "0", "--out", "x"], "0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

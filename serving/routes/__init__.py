@@ -10,7 +10,6 @@ from serving.routes import (
     inference,
     interactions,
     last,
-    metrics,
     models,
     privacy,
     scores,
@@ -20,5 +19,5 @@ from serving.routes import (
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
     models.ROUTER, hooks.ROUTER, privacy.ROUTER,
-    compat.ROUTER, inference.ROUTER, health.ROUTER, metrics.ROUTER,
+    compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip

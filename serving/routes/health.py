@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from serving.problems import Problem, RefusalError
@@ -23,6 +23,10 @@ class Ready(BaseModel):
 
     status: str = "ready"
     targets: list[str]
+    stale: bool | None = Field(
+        None, description="True while these models may not be the champions; see reasons."
+    )
+    reasons: list[str] | None = Field(None, description="Why newer models may be missing.")
 
 
 def find_scorer(request: Request) -> Scorer:
@@ -44,10 +48,14 @@ async def get_livez() -> Any:
 @ROUTER.get(
     "/readyz",
     response_model=Ready,
+    response_model_exclude_none=True,
     responses={503: {"model": Problem}},
     operation_id="getReadiness",
 )
 async def get_readyz(request: Request) -> Any:
     """Return that models are loaded, or 503 with the reasons why none is."""
     request.app.state.door.require_known(request.scope)
-    return Ready(targets=list(find_scorer(request).bundles))
+    targets = list(find_scorer(request).bundles)
+    if reasons := list(request.app.state.reasons):
+        return Ready(targets=targets, stale=True, reasons=reasons)
+    return Ready(targets=targets)

@@ -53,6 +53,10 @@ def make_app() -> FastAPI:
     published = _publish(app)
     routes: list[Any] = [route for router in ROUTERS for route in router.routes]
     app.state.paths = {*published, *(route.path for route in routes)}
+    app.state.methods = {path: ["GET"] for path in published}
+    for route in routes:
+        known = app.state.methods.get(route.path, ())
+        app.state.methods[route.path] = sorted({*known, *route.methods})
     app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in r.path]
     app.state.scorer = None
     app.state.store = None

@@ -21,7 +21,7 @@ LONGEST_DAYS = 36_500
 MOST_PER_SECOND = 1_000_000
 
 # What a key may be let do; `admin` is all of it.
-SCOPES = ("scores", "rows", "models", "jobs", "privacy", "metrics", "admin")
+SCOPES = ("scores", "rows", "models", "jobs", "privacy", "admin")
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -57,7 +57,8 @@ def test_a_name_patron_does_not_know_is_refused_not_ignored(environment, name):
         read_settings()
     assert str(refused.value) == (
         f"The environment sets {name}, which Patron does not know. "
-        "It knows PATRON_BUNDLES, PATRON_HOME, PATRON_STORE."
+        "It knows PATRON_BUNDLES, PATRON_HOME, PATRON_METRICS_HOST, PATRON_METRICS_PORT,"
+        " PATRON_STORE."
     )
 
 

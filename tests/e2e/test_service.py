@@ -14,7 +14,15 @@ from serving.scorer import Scorer
 from tests.serving.bundles import PRIORS, make_bundles
 from tests.serving.malformed import BODIES, SECRET, SOUND, Malformed
 from tests.serving.parity import AS_OF, differ, draw_records, flatten, score_batch
-from tests.serving.running import Service, assert_problem, parse, post, running, score
+from tests.serving.running import (
+    Service,
+    assert_problem,
+    parse,
+    post,
+    read_metrics,
+    running,
+    score,
+)
 
 LARGEST = 4 * 1024 * 1024
 
@@ -178,10 +186,14 @@ def test_openapi_tells_every_route_and_every_reference_resolves(service: Service
 
 def test_metrics_are_of_all_workers_and_tell_no_path(service: Service) -> None:
     service.client.get(f"/{SECRET}")
-    said = service.client.get("/metrics").text
+    said = read_metrics(service.client)
     assert 'patron_requests_total{method="GET",route="other",status="404"} 1.0' in said
     assert 'patron_records_total{status="ok"}' in said
+    assert 'patron_model_info{target="churn",version="3"} 1.0' in said
+    assert "patron_models_stale 0.0" in said
+    assert "patron_model_refusals_total 0.0" in said
     assert SECRET not in said
+    assert_problem(service.client.get("/metrics"), 404, "not_found")
 
 
 def test_the_log_names_no_customer(service: Service) -> None:
@@ -200,3 +212,4 @@ def test_with_a_broken_model_it_is_up_but_not_ready(service: Service, tmp_path: 
         problem = assert_problem(client.get("/readyz"), 503, "not_ready")
         assert "baseline.json in the bundle of churn is not the file" in problem["reasons"][0]
         assert "No model is loaded" in log.read_text()
+        assert "patron_model_refusals_total 1.0" in read_metrics(client)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ ENDED_WITHIN_S = 20
 SERVE = """
 import sys
 from pathlib import Path
-from serving.bento import Address, serve_newest
-sys.exit(serve_newest(Path(sys.argv[1]), Address("127.0.0.1", int(sys.argv[2]))))
+from serving.bento import Address, Listen, serve_newest
+port = int(sys.argv[2])
+listen = Listen(Address("127.0.0.1", port), Address("127.0.0.1", port + 1))
+sys.exit(serve_newest(Path(sys.argv[1]), listen))
 """
 
 
@@ -40,9 +42,22 @@ class Service:
 
 
 def find_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """Return a free port with a free one above it, for metrics."""
+    while True:
+        with socket.socket() as trial, socket.socket() as above:
+            trial.bind(("127.0.0.1", 0))
+            port = int(trial.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                above.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def read_metrics(client: httpx.Client) -> str:
+    """Return what the service tells on its inner port."""
+    answer = httpx.get(f"http://127.0.0.1:{(client.base_url.port or 0) + 1}/metrics", timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return answer.text
 
 
 @contextmanager
@@ -54,17 +69,36 @@ def running(
     Served is the newest Bento in `home`, or else the app of that name in the sources.
     """
     port = find_port()
-    log = home / f"service-{port}.log"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources())}
-    environment |= {"PATRON_BUNDLES": str(bundles)} if bundles else {}
-    environment |= {"PATRON_STORE": store} if store else {}
+    told = {"PATRON_BUNDLES": str(bundles)} if bundles else {}
+    told |= {"PATRON_STORE": store} if store else {}
     command = [sys.executable, "-c", SERVE, str(home), str(port)]
     if app:
         place = [app, "--working-dir", str(find_sources())]
         listen = ["--host", "127.0.0.1", "--port", str(port)]
         command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
-        environment |= {"PATRON_HOME": str(home)}
+        told |= {"PATRON_HOME": str(home), "PATRON_METRICS_PORT": str(port + 1)}
+    with launched(command, home, port, told) as service:
+        yield service
+
+
+@contextmanager
+def following(home: Path, tracking: str) -> Iterator[tuple[httpx.Client, Path]]:
+    """Serve what MLflow calls champions, and follow it, until the block ends."""
+    port = find_port()
+    words = ["serve", "--registry", "--port", str(port), "--poll", "0.2"]
+    told = {"PATRON_HOME": str(home), "MLFLOW_TRACKING_URI": tracking}
+    with launched([sys.executable, "-m", "cli", *words], home, port, told) as service:
+        yield service
+
+
+@contextmanager
+def launched(
+    command: list[str], home: Path, port: int, told: dict[str, str]
+) -> Iterator[tuple[httpx.Client, Path]]:
+    """Run the command until the block ends; yield a client of the port, and the log."""
+    log = home / f"service-{port}.log"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PATRON_", "MLFLOW_"))}
+    environment = kept | {"PYTHONPATH": str(find_sources())} | told
     with log.open("wb") as said:
         process = subprocess.Popen(
             command, env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True
@@ -76,9 +110,18 @@ def running(
         process.terminate()
         assert process.wait(ENDED_WITHIN_S) == 0
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        end(process)
+
+
+def end(process: Any) -> None:
+    """Have the process gone; its workers are of other groups, which only it can end."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
             process.wait(ENDED_WITHIN_S)
+            return
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(ENDED_WITHIN_S)
 
 
 def wait_until_it_answers(client: httpx.Client, process: Any, log: Path) -> None:

@@ -1,0 +1,269 @@
+"""Releases follow a real registry; what is not whole, not ours or not for us never serves."""
+
+import os
+import pickle
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+
+from contract.bundle import Bundle, load_bundle, load_bundles, save_bundle
+from contract.errors import RegistryError
+from contract.following import Follower
+from contract.registry import Registry, open_registry
+from contract.releases import KEPT, News, Releases
+from contract.settings import Settings
+from serving.swap import load_scorer
+from tests.serving.registered import (
+    SPOILT,
+    make_pair,
+    plant_a_pickle,
+    promote,
+    register,
+    register_folder,
+)
+from tests.serving.running import find_port
+
+
+@dataclass
+class Shop:
+    """A registry with champions, and a follower of it that heard nothing yet."""
+
+    registry: Registry
+    releases: Releases
+    pair: list[dict[str, Bundle]]
+    home: Path
+    said: list[str]
+    follower: Follower
+
+    def follow(self) -> Follower:
+        """Return a new follower of the same registry and releases."""
+        return Follower(self.open, self.releases, load_scorer, self.said.append)
+
+    def open(self) -> Registry:
+        return self.registry
+
+    def versions(self) -> dict[str, str]:
+        return {t: b.version for t, b in load_bundles(self.releases.current).items()}
+
+    def artifacts(self, name: str = "model.ubj") -> list[Path]:
+        """Return the registry's own copies of a file, the oldest first."""
+        found = (self.home / "mlruns").rglob(f"bundle/{name}")
+        return sorted(found, key=lambda f: f.stat().st_mtime)
+
+
+@pytest.fixture
+def shop(
+    new_home: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    settings = new_home(tmp_path / "home")
+    monkeypatch.chdir(settings.home)  # where MLflow puts artifacts of a local database
+    registry = open_registry(settings)
+    pair = make_pair(tmp_path / "pair")
+    for target, bundle in pair[0].items():
+        promote(registry, register(registry, bundle, tmp_path / "first" / target))
+    made = Shop(registry, Releases(settings.releases), pair, settings.home, [], None)  # type: ignore[arg-type]
+    made.follower = made.follow()
+    return made
+
+
+def test_champions_come_to_serve_and_are_followed(shop: Shop, tmp_path: Path) -> None:
+    shop.follower.look()
+    assert shop.versions() == {"churn": "1", "next_purchase": "1"}
+    assert shop.releases.read_news() == News()
+    before = shop.releases.find_current()
+    promote(shop.registry, register(shop.registry, shop.pair[1]["churn"], tmp_path / "second"))
+    for _ in range(3):
+        shop.follower.look()
+    assert shop.versions() == {"churn": "2", "next_purchase": "1"}
+    assert shop.said == [
+        "Champions: churn 1, next_purchase 1.",
+        "The registry answers, and its champions serve.",
+        "Champions: churn 2, next_purchase 1.",
+    ]
+    # Going back needs no artifact.
+    for file in shop.artifacts():
+        file.unlink()
+    shop.registry.rollback("churn")
+    shop.follower.look()
+    assert shop.releases.find_current() == before
+    assert shop.releases.read_news() == News()
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_what_is_spoilt_in_the_registry_never_serves(
+    shop: Shop, tmp_path: Path, spoil: Callable[[Path, Path], None]
+) -> None:
+    shop.follower.look()
+    before, canary = shop.releases.find_current(), tmp_path / "canary"
+    folder = tmp_path / "spoilt"
+    saved = load_bundle(shop.releases.current / "churn" / "1")
+    shutil.copytree(shop.releases.current / "churn" / "1", folder)
+    spoil(folder, canary)
+    promote(shop.registry, register_folder(shop.registry, folder, saved, {}))
+    for _ in range(3):
+        shop.follower.look()
+    assert not canary.exists()
+    news = shop.releases.read_news()
+    assert news.reason.startswith("The newest champions are refused: ")
+    assert SPOILT[spoil] in news.reason
+    assert news.refusals == 1
+    assert shop.said[2:] == [news.reason]
+    assert shop.releases.find_current() == before
+    assert {f.name for f in shop.releases.folder.iterdir()} == {before, "current", "news.json"}
+    shop.registry.rollback("churn")
+    shop.follower.look()
+    assert shop.releases.read_news() == News(refusals=1)
+
+
+def test_a_bundle_that_is_whole_but_another_is_refused(shop: Shop, tmp_path: Path) -> None:
+    shop.follower.look()
+    folder = tmp_path / "forged"
+    forged = save_bundle(shop.pair[1]["churn"], folder)
+    promote(shop.registry, register_folder(shop.registry, folder, forged, {"sha256": "0" * 64}))
+    shop.follower.look()
+    news = shop.releases.read_news()
+    assert "churn version 2 holds another bundle than was registered" in news.reason
+    assert news.refusals == 1
+    assert shop.versions()["churn"] == "1"
+
+
+def test_the_planted_pickle_would_act_where_it_is_loaded(tmp_path: Path) -> None:
+    plant_a_pickle(tmp_path, tmp_path / "canary")
+    pickle.loads((tmp_path / "model.pkl").read_bytes())
+    assert (tmp_path / "canary").exists()
+
+
+def test_what_was_refused_is_fetched_again_once_it_may_be_whole(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.follower.look()
+    promote(shop.registry, register(shop.registry, shop.pair[1]["churn"], tmp_path / "second"))
+    file = shop.artifacts()[-1]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    shop.follower.look()
+    file.write_bytes(whole)
+    shop.follower.look()
+    assert shop.versions()["churn"] == "1"
+    monkeypatch.setattr("contract.following.AGAIN_S", 0.0)
+    shop.follower.look()
+    assert shop.versions()["churn"] == "2"
+    assert shop.releases.read_news() == News(refusals=1)
+
+
+def test_a_release_that_rots_on_disk_is_fetched_anew_at_the_next_start(shop: Shop) -> None:
+    shop.follower.look()
+    link = shop.releases.current.lstat()
+    shop.follow().look()
+    assert shop.releases.current.lstat() == link  # nothing to load anew
+    file = shop.releases.current / "churn" / "1" / "model.ubj"
+    file.write_bytes(file.read_bytes()[:-1])
+    shop.follow().look()
+    assert shop.versions() == {"churn": "1", "next_purchase": "1"}
+    assert shop.releases.current.lstat() != link
+    assert any("A release is fetched anew: model.ubj" in told for told in shop.said)
+
+
+def test_nothing_promoted_is_said(
+    new_home: Callable[..., Settings], tmp_path: Path, shop: Shop
+) -> None:
+    settings = new_home(tmp_path / "empty")
+    shop.registry = open_registry(settings)
+    shop.releases = Releases(settings.releases)
+    shop.follow().look()
+    assert shop.said == ["No model has been promoted. Run patron train, then promote."]
+    assert shop.releases.find_current() == ""
+
+
+@pytest.mark.parametrize("answering", [False, True], ids=["nobody listens", "it hangs"])
+def test_mlflow_away_costs_seconds_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answering: bool
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    port, said, stop = find_port(), [], Event()  # type: tuple[int, list[str], Event]
+    settings = Settings(home=tmp_path, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
+    follower = Follower(lambda: open_registry(settings), Releases(tmp_path), print, said.append)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", port))
+        if answering:
+            silent.listen()
+        thread = Thread(target=follower.follow, args=(stop, 0.1))
+        thread.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        while not said and time.monotonic() < began + 20:
+            time.sleep(0.05)
+        time.sleep(1)
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+    assert said == [
+        "MLflow cannot be asked which models are champions (MlflowException). "
+        "See that it runs; the models that were fetched last go on serving."
+    ]
+    assert Releases(tmp_path).read_news().reason == said[0]
+
+
+def test_a_registry_that_fails_oddly_ends_nothing(shop: Shop) -> None:
+    shop.follower.look()
+
+    def fail() -> Registry:
+        raise httpx.ReadError("secret")
+
+    odd = Follower(fail, shop.releases, load_scorer, shop.said.append)
+    odd.look()
+    assert "MLflow cannot be asked" in shop.said[-1]
+    assert "secret" not in shop.said[-1]
+    assert shop.versions() == {"churn": "1", "next_purchase": "1"}
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    releases = Releases(tmp_path / "releases")
+    with pytest.raises(RegistryError), releases.write("a") as folder:
+        (folder / "half").touch()
+        raise RegistryError("gone")
+    assert list(releases.folder.iterdir()) == []
+
+
+def test_the_newest_and_the_current_release_are_kept(tmp_path: Path) -> None:
+    releases = Releases(tmp_path)
+    for name in ("first", *"abcdefgh"):
+        with releases.write(name):
+            pass
+    releases.point("first")
+    os.utime(tmp_path / "first", (1, 1))
+    (tmp_path / "x.unfinished").mkdir()
+    (tmp_path / "y.unfinished").mkdir()
+    os.utime(tmp_path / "y.unfinished", (1, 1))
+    releases.tidy()
+    kept = {f.name for f in tmp_path.iterdir()}
+    assert kept == {"first", "current", "x.unfinished", *"abcdefgh"[-KEPT:]}
+
+
+def test_who_follows_the_link_always_finds_a_whole_release(tmp_path: Path) -> None:
+    releases, stop = Releases(tmp_path), Event()
+    for name in "ab":
+        with releases.write(name) as folder:
+            (folder / "name").write_text(name)
+    releases.point("a")
+
+    def flip() -> None:
+        while not stop.is_set():
+            for name in "ba":
+                releases.point(name)
+
+    thread = Thread(target=flip)
+    thread.start()
+    try:
+        found = {(releases.current / "name").read_text() for _ in range(3000)}
+    finally:
+        stop.set()
+        thread.join()
+    assert found == {"a", "b"}
