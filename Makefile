@@ -55,6 +55,7 @@ peers: install ## make .peers with the learners that benchmarks/quality.py compa
 bench: install peers ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/shop.py
 	$(BIN)/python -P benchmarks/features.py
+	$(BIN)/python -P benchmarks/serving.py
 	$(BIN)/python -P benchmarks/quality.py
 	$(BIN)/python -P benchmarks/recipe.py
 	$(BIN)/python -P benchmarks/season.py

@@ -4,6 +4,7 @@ import types
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import pyarrow as pa
@@ -31,7 +32,8 @@ _ARROW = {
 }
 
 
-def flat_schema(own: Iterable[str] = ()) -> pa.Schema:
+@cache
+def flat_schema(own: tuple[str, ...] = ()) -> pa.Schema:
     """Return the columns of a batch: every field of an answer, targets flattened to prefixes.
 
     Those of the shop's own targets come last.
@@ -85,30 +87,47 @@ def _find_listed(annotation: Any) -> type[BaseModel] | None:
 def _gather(row: dict[str, Any], model: type[BaseModel], name: str) -> list[dict[str, Any]]:
     """Return what a flat row lists: every number of which something is told."""
     listed = [
-        {field: row.get(f"{name}_{number}_{field}") for field in model.model_fields}
-        for number in range(1, ITEMS + 1)
+        {field: row.get(column) for field, column in one} for one in _list_columns(model, name)
     ]
     return [told for told in listed if None not in told.values()]
 
 
-def nest(row: dict[str, Any]) -> Answer:
-    """Return the answer that a flat row holds; targets that were not asked for stay absent."""
-    parts: dict[str, Any] = {}
+@cache
+def _list_columns(model: type[BaseModel], name: str) -> list[list[tuple[str, str]]]:
+    """Return, of each number, the fields of what is listed, and the column of each."""
+    numbers = range(1, ITEMS + 1)
+    return [[(field, f"{name}_{n}_{field}") for field in model.model_fields] for n in numbers]
+
+
+@cache
+def _list_targets() -> list[tuple[str, str, list[tuple[str, str, type[BaseModel] | None]]]]:
+    """Return each target's name, its column of days, and its fields: column, and what is listed."""
+    found = []
     for name, info in Answer.model_fields.items():
         kind = _plain(info.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             flat = {f: FLAT_NAMES.get(f"{name}_{f}", f"{name}_{f}") for f in kind.model_fields}
-            if row.get(flat["horizon_days"]) is not None:
-                listed = {f: _find_listed(i.annotation) for f, i in kind.model_fields.items()}
-                parts[name] = {
-                    f: _gather(row, held, name) if (held := listed[f]) else row[column]
-                    for f, column in flat.items()
-                }
-        elif name == "warnings":
-            parts[name] = tuple(w for w in (row[name] or "").split(",") if w)
-        elif name in row:
-            parts[name] = row[name]
-    return Answer.model_validate({**parts, OWN: _gather_own(row) or None})
+            held = {f: _find_listed(i.annotation) for f, i in kind.model_fields.items()}
+            found.append((name, flat["horizon_days"], [(f, flat[f], held[f]) for f in flat]))
+    return found
+
+
+def nest(row: dict[str, Any]) -> Answer:
+    """Return the answer that a flat row holds; targets that were not asked for stay absent."""
+    return Answer.model_validate(nest_parts(row))
+
+
+def nest_parts(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what an answer is made of, as a flat row holds it."""
+    parts = {name: row[name] for name in Answer.model_fields if name in row}
+    parts["warnings"] = tuple(w for w in (row["warnings"] or "").split(",") if w)
+    for name, days, fields in _list_targets():
+        if row.get(days) is not None:
+            parts[name] = {
+                field: _gather(row, held, name) if held else row[column]
+                for field, column, held in fields
+            }
+    return {**parts, OWN: _gather_own(row) or None}
 
 
 def _gather_own(row: dict[str, Any]) -> dict[str, dict[str, Any]]:

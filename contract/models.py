@@ -33,8 +33,13 @@ class Model(Protocol):
 
 def log_odds(share: float | Numbers) -> Any:
     """Return the log-odds of a share, kept off 0 and 1."""
-    kept = np.clip(share, 1e-6, 1 - 1e-6)
+    kept = np.minimum(np.maximum(share, 1e-6), 1 - 1e-6)
     return np.log(kept / (1 - kept))
+
+
+def or_zero(numbers: Numbers) -> Numbers:
+    """Return the numbers with 0 for what is missing."""
+    return np.where(np.isnan(numbers), 0.0, numbers)
 
 
 def logistic(margin: Numbers) -> Numbers:
@@ -47,7 +52,7 @@ def find_percentiles(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return how many of the percentiles, which are ascending, lie below each number."""
     below = np.searchsorted(np.array(percentiles), told, side="right")
-    return np.clip(below - 1, 0, 100)
+    return np.minimum(np.maximum(below - 1, 0), 100)
 
 
 def write_form(folder: Path, stem: str, content: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ def as_utc(moment: datetime) -> datetime:
 
 def as_micros(moment: datetime) -> int:
     """Return a moment as whole microseconds since 1970 in UTC."""
-    since = as_utc(moment) - EPOCH
+    since = (moment if moment.tzinfo is UTC else as_utc(moment)) - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from contract.models import Columns, Numbers, log_odds, write_form
+from contract.models import Columns, Numbers, log_odds, or_zero, write_form
 
 WEEK = 7
 
@@ -31,10 +31,10 @@ class Repeating:
 
     def margin(self, columns: Columns, base: float | Numbers) -> Numbers:
         """Return the log-odds of each row; `base` is the log-odds of the base rate."""
-        orders, age, active = (np.nan_to_num(columns[name]) for name in self.inputs)
+        orders, age, active = (or_zero(columns[name]) for name in self.inputs)
         held = self.alpha + age / WEEK
         none = np.exp((self.r + orders - 1) * np.log(held / (held + self.days / WEEK)))
-        chance = np.clip(active * (1 - none), 1e-3, 1 - 1e-3)
+        chance = np.minimum(np.maximum(active * (1 - none), 1e-3), 1 - 1e-3)
         return np.asarray(base + self.sign * (log_odds(chance) - self.mean), dtype=np.float64)
 
     def save(self, folder: Path, stem: str) -> list[str]:
@@ -74,7 +74,7 @@ class Cells:
         """Return the cell of each row of features: its row and its column."""
         told = zip(self.edges, self.inputs, strict=True)
         row, column = (
-            np.searchsorted(np.array(edges), np.nan_to_num(columns[name]), side="right")
+            np.searchsorted(np.array(edges), or_zero(columns[name]), side="right")
             for edges, name in told
         )
         return row, column

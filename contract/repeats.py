@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from contract.models import Columns, Numbers
+from contract.models import Columns, Numbers, or_zero
 from contract.norms import Repeating
 
 WEEK = 7
@@ -24,7 +24,7 @@ def expect_chance(model: Repeating, columns: Columns, days: int) -> Numbers:
 
     Fader, Hardie & Lee (2005), eq. 7, integrated, as `order_probability` has it.
     """
-    orders, age, active = (np.nan_to_num(columns[name]) for name in INPUTS)
+    orders, age, active = (or_zero(columns[name]) for name in INPUTS)
     held = model.alpha + age / WEEK
     power = model.r + np.maximum(orders - 1, 0)
     none = np.exp(power * np.log(held / (held + days / WEEK)))
@@ -38,7 +38,7 @@ def expect_orders(model: Repeating, columns: Columns, days: int) -> Numbers:
     them in a time t (Fader, Hardie & Lee 2005, eq. 9). Here its mean over l, a gamma, in closed
     form, and over p, which is beta(a, b + x) for who is active, by quadrature.
     """
-    orders, age, active = (np.nan_to_num(columns[name]) for name in INPUTS)
+    orders, age, active = (or_zero(columns[name]) for name in INPUTS)
     told = np.empty(len(orders))
     for first in range(0, len(orders), BLOCK):
         part = slice(first, first + BLOCK)

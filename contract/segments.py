@@ -29,5 +29,7 @@ def find_within(
     segments = find_segments(columns) if by_segment else found
     for name, percentiles in by_segment.items():
         within = segments == SEGMENTS.index(name)
+        if not within.any():
+            continue
         found[within] = find_percentiles(percentiles, told[within])
     return found

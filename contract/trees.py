@@ -1,21 +1,23 @@
 """Boosted trees: XGBoost's own UBJ, over features or over their ranks among customers."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contract.boughs import Boughs
 from contract.cutting import cut_boughs
 from contract.errors import BundleError
+from contract.forest import Floats as Floats
+from contract.forest import Forest, plant
 from contract.models import Columns, Numbers, write_form
 
-Floats = NDArray[np.float32]
-
 FEW = 8  # rows, for which comparing with every quantile at once costs less than a search for each
+LEAST, MOST = np.finfo(np.float32).min, np.finfo(np.float32).max
+SOON = 100  # rows, up to which the trees as plain arrays answer sooner than XGBoost
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ class Boosted:
 
     def margin(self, columns: Columns, base: float | Numbers) -> Numbers:
         """Return the log-odds of each row; `base` is the log-odds of the base rate."""
-        rows = self.rows(columns)
-        start = np.broadcast_to(np.asarray(base, dtype=np.float32), (len(rows),))
-        raw = self.booster.inplace_predict(
-            rows, predict_type="margin", base_margin=np.ascontiguousarray(start)
-        )
+        rows, (booster, forest) = self.gather(columns), self.plain
+        start = np.empty(len(rows), dtype=np.float32)
+        start[:] = base
+        if forest and len(rows) <= SOON:
+            return forest.margin(rows, start)
+        raw = booster.inplace_predict(rows, predict_type="margin", base_margin=start)
         # XGBoost 3.4 gives no rows a second dimension.
         return np.asarray(raw, dtype=np.float64).reshape(len(rows))
 
@@ -45,9 +48,28 @@ class Boosted:
         """What each input adds, by tables; cut when first asked for."""
         return cut_boughs(self.booster)
 
+    @cached_property
+    def plain(self) -> tuple[Any, Forest | None]:
+        """The same trees over the inputs themselves, and these as plain arrays.
+
+        A value's rank lies above an edge from some value on, so that no rank need be told.
+        """
+        content = json.loads(self.booster.save_raw("json"))
+        if self.knots is None:
+            return self.booster, plant(content)
+        for tree in content["learner"]["gradient_booster"]["model"]["trees"]:
+            _unrank(tree, self.knots)
+        return _load_booster(bytearray(json.dumps(content), "utf-8")), plant(content)
+
+    def gather(self, columns: Columns) -> Floats:
+        """Return the inputs: rows x inputs."""
+        held = [columns[name] for name in self.inputs]
+        inputs = np.concatenate(held, dtype=np.float32, casting="unsafe")
+        return np.ascontiguousarray(inputs.reshape(len(held), -1).T)
+
     def rows(self, columns: Columns) -> Floats:
-        """Return what the trees read: rows x inputs."""
-        rows = np.stack([columns[n] for n in self.inputs], axis=1).astype(np.float32)
+        """Return what the trees were grown on: rows x inputs, or their ranks."""
+        rows = self.gather(columns)
         return rows if self.knots is None else rank(rows, self.knots)
 
     def save(self, folder: Path, stem: str) -> list[str]:
@@ -78,6 +100,25 @@ def rank(rows: Floats, knots: Floats) -> Floats:
     return ranks
 
 
+def _unrank(tree: Any, knots: Floats) -> None:
+    """Put in the place of each edge among ranks the least value whose rank is not below it.
+
+    None may be: then the greatest number is, and what is known of such an input lies below.
+    """
+    is_split = np.array(tree["left_children"]) >= 0
+    inputs, edges = np.array(tree["split_indices"])[is_split], np.array(tree["split_conditions"])
+    own = knots[inputs]
+    values = np.concatenate([np.full((len(own), 1), LEAST), own, np.nextafter(own, MOST)], axis=1)
+    values.sort(axis=1)  # one of each stretch of values that have one rank
+    reached = edges[is_split, None].astype(np.float32) <= rank(values.T, own).T
+    first = values[np.arange(len(own)), reached.argmax(axis=1)]
+    # Of what has no rank the missing branch is all there is: the left one if so it was learned.
+    left = np.array(tree["default_left"], dtype=bool)[is_split]
+    never = np.where(np.isnan(own[:, 0]) & ~left, LEAST, MOST)
+    edges[is_split] = np.where(reached.any(axis=1), first, never)
+    tree["split_conditions"] = edges.tolist()
+
+
 def read_boosted(content: dict[str, Any], folder: Path, stem: str) -> Boosted:
     """Return the trees that a bundle holds."""
     inputs = tuple(str(name) for name in content["inputs"])
@@ -94,14 +135,15 @@ def _tell_knots(knots: Floats) -> list[list[float | None]]:
     return [[None if np.isnan(k) else float(k) for k in row] for row in knots]
 
 
-def _load_booster(file: Path) -> Any:
+def _load_booster(file: Path | bytearray) -> Any:
     import xgboost
 
     booster = xgboost.Booster()
     try:
         booster.load_model(file)
     except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:
-        raise BundleError(f"{file.name} holds no trees.", "Register it anew.") from error
+        name = file.name if isinstance(file, Path) else "The bundle"
+        raise BundleError(f"{name} holds no trees.", "Register it anew.") from error
     # One thread: waking others costs more than the trees, and p99 rises a hundredfold.
     booster.set_param({"nthread": 1})
     return booster

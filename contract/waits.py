@@ -24,13 +24,14 @@ class Waits(BaseModel):
 
     def days_until(self, share: float, chance: Numbers) -> Numbers:
         """Return the days by which `share` of customers with this chance have ordered."""
-        kept = np.clip(chance, 1e-9, 1 - 1e-9)
+        kept = np.minimum(np.maximum(chance, 1e-9), 1 - 1e-9)
         wanted = np.log(1 - share) / np.log(1 - kept)
         group = np.searchsorted(np.array(self.edges), kept, side="right")
         told = np.empty(len(kept))
         for number, clock in enumerate(self.clock):
             own = group == number
-            told[own] = self._read(np.array(clock), wanted[own])
+            if own.any():
+                told[own] = self._read(np.array(clock), wanted[own])
         return np.minimum(told, FAR_DAYS)
 
     def _read(self, clock: Numbers, wanted: Numbers) -> Numbers:

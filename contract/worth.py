@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from contract.models import Columns, Model, Numbers, log_odds, logistic
+from contract.models import Columns, Model, Numbers, log_odds, logistic, or_zero
 from contract.norms import Norms
 from contract.repeats import INPUTS, expect_chance, expect_orders
 
@@ -116,14 +116,19 @@ def begin(start: Start, norms: Norms, columns: Columns, days: int) -> Told:
     if start == "flat" or norms.repeating is None:
         hazard = days / YEAR
         return Told(-np.expm1(-hazard) * one, hazard / -np.expm1(-hazard) * one, one)
-    chance = np.clip(expect_chance(norms.repeating, columns, days), 1e-4, 1 - 1e-4)
+    chance = _keep(expect_chance(norms.repeating, columns, days), 1e-4)
     orders = np.maximum(expect_orders(norms.repeating, columns, days) / chance, 1.0)
     return Told(chance, orders, _expect_value(columns))
 
 
+def _keep(share: Numbers, off: float) -> Numbers:
+    """Return the share, kept so far off 0 and 1."""
+    return np.minimum(np.maximum(share, off), 1 - off)
+
+
 def _expect_value(columns: Columns) -> Numbers:
     """Return what Gamma-Gamma expects of an order, or its mean so far where it says nothing."""
-    days, spend = (np.nan_to_num(columns[n]) for n in ("order_days", "spend_ever"))
+    days, spend = (or_zero(columns[n]) for n in ("order_days", "spend_ever"))
     own = spend / np.maximum(days, 1)
     expected = columns["expected_order_value"]
     value = np.where(np.isnan(expected), own, expected)
@@ -137,7 +142,7 @@ def carry(told: Told, near: Told, far: Told) -> Told:
     orders as the orders expected.
     """
     hazard = np.log1p(-far.chance) / np.log1p(-near.chance)
-    chance = -np.expm1(hazard * np.log1p(-np.clip(told.chance, 1e-6, 1 - 1e-6)))
+    chance = -np.expm1(hazard * np.log1p(-_keep(told.chance, 1e-6)))
     growth = far.expected_orders / near.expected_orders
     return Told(chance, np.maximum(told.expected_orders * growth / chance, 1.0), told.value)
 

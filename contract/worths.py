@@ -6,7 +6,7 @@ import numpy as np
 
 from contract.bundle import Bundle
 from contract.errors import BundleError
-from contract.models import Columns, Numbers
+from contract.models import Columns, Numbers, or_zero
 from contract.worth import HISTORIC_INPUTS, Told, Worth, tell_worth
 
 
@@ -48,7 +48,7 @@ def answer_worths(bundle: Bundle, columns: Columns) -> Answered:
         np.where(eligible, told.value, others.value),
     )
     low, high = spread.find(parts.predicted)
-    spend, returned = (np.nan_to_num(columns[name]) for name in HISTORIC_INPUTS)
+    spend, returned = (or_zero(columns[name]) for name in HISTORIC_INPUTS)
     return Answered(
         eligible=eligible,
         parts=parts,

@@ -102,6 +102,10 @@ def plan(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Step, ...]]:
 
 def join(parts: Sequence[Sequence[Computed]]) -> Computed:
     """Return the blocks' features as one, moment after moment; the parts lose their columns."""
+    if len(parts) == 1 and len(parts[0]) == 1:
+        return parts[0][
+            0
+        ]  # one moment of one block, as live: threads would cost more than all else
     tables = [part[i] for i in range(len(parts[0])) for part in parts]
 
     def join_column(name: str) -> Numbers:

@@ -70,7 +70,9 @@ class History:
         )
 
     def choose(self, customers: Mask) -> "History":
-        """Return the history of those customers only."""
+        """Return the history of those customers only; the history itself where it is all."""
+        if customers.all():
+            return self
         return replace(
             self,
             ids=self.ids.filter(customers),
@@ -89,6 +91,9 @@ class History:
 
     def blocks(self, customers: int) -> Iterator["History"]:
         """Return the history in parts of so many customers."""
+        if len(self) <= customers:
+            yield self
+            return
         for first in range(0, max(len(self), 1), customers):
             yield self.block(first, min(first + customers, len(self)))
 
@@ -99,12 +104,11 @@ class History:
 
     def before(self, as_of_us: int) -> "History":
         """Return the same customers with nothing that happened at or after the moment."""
-        return replace(
-            self,
-            lines=self.lines.before(as_of_us),
-            acts=self.acts.before(as_of_us),
-            listed=self.listed.before(as_of_us),
-        )
+        tables = self.lines, self.acts, self.listed
+        lines, acts, listed = past = tuple(table.before(as_of_us) for table in tables)
+        if all(one is other for one, other in zip(past, tables, strict=True)):
+            return self  # with all that was found of it already
+        return replace(self, lines=lines, acts=acts, listed=listed)
 
     def dated(self) -> "History":
         """Return the same customers, known by being listed only where it is said since when."""
@@ -130,6 +134,8 @@ class History:
 
     def run(self, job: Callable[["History"], Any]) -> list[Any]:
         """Return what the job says of each block of customers, in their order."""
+        if len(self) <= FEWEST:
+            return [job(self)]
         rounds = -(-len(self) // (THREADS * BLOCK))
         even = -(-len(self) // (THREADS * rounds or 1))  # so that no thread waits for the last
         with ThreadPoolExecutor(THREADS) as pool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ class Known:
     columns: Columns
     as_of: datetime
 
+    @cached_property
+    def stages(self) -> np.ndarray[Any, Any]:
+        """The stage of each customer."""
+        return find_stages(self.columns["days_since_order"])
+
 
 Tell = Callable[[Bundle, Known], Flat]
 
@@ -39,7 +45,7 @@ def find_stages(days_since_order: Numbers) -> np.ndarray[Any, Any]:
 def tell_chance(bundle: Bundle, known: Known) -> Flat:
     """Return the flat columns of a target of kind chance, a row per customer."""
     columns, manifest = known.columns, bundle.manifest
-    stages = find_stages(columns["days_since_order"])
+    stages = known.stages
     eligible = manifest.eligible.holds(columns)
     prior = np.where(stages == "prospect", manifest.priors.prospect, manifest.priors.lapsed)
     probability = np.where(eligible, bundle.probability(columns), prior)
@@ -48,7 +54,9 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
         "probability": probability,
         "percentile": percentile,
         "percentile_in_stage": _find_in_stage(bundle, probability, columns),
-        "band": np.select([percentile >= HIGH, percentile >= MEDIUM], ["high", "medium"], "low"),
+        "band": np.where(
+            percentile >= HIGH, "high", np.where(percentile >= MEDIUM, "medium", "low")
+        ),
         "horizon_days": np.full(len(stages), manifest.horizon_days),
         "baseline": np.where(eligible, bundle.baseline_probability(columns), prior),
         "rung": np.where(eligible, manifest.rung, "prior"),
@@ -56,9 +64,15 @@ def tell_chance(bundle: Bundle, known: Known) -> Flat:
     if manifest.waits:
         own |= _tell_dates(manifest.waits, probability, known.as_of)
     # Who has left gets a stage and no score, where the target speaks of leaving.
-    silent = ~eligible if manifest.eligible.others == "stage" else np.zeros(len(stages), bool)
-    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(n, n): _mask(v, silent) for n, v in flat.items()}
+    if manifest.eligible.others == "stage":
+        own = {name: _mask(told, ~eligible) for name, told in own.items()}
+    return name_columns(bundle.target, own)
+
+
+def name_columns(target: str, own: Flat) -> Flat:
+    """Return what is told of a target under the names of flat columns."""
+    flat = {f"{target}_{name}": told for name, told in own.items()}
+    return {FLAT_NAMES.get(name, name): told for name, told in flat.items()}
 
 
 def _find_in_stage(bundle: Bundle, probability: Numbers, columns: Columns) -> Any:
@@ -68,6 +82,8 @@ def _find_in_stage(bundle: Bundle, probability: Numbers, columns: Columns) -> An
 
 
 def _mask(told: Any, hidden: np.ndarray[Any, Any]) -> Any:
+    if not hidden.any():
+        return told
     return np.ma.array(told, mask=np.ma.getmaskarray(told) | hidden)
 
 

@@ -12,7 +12,7 @@ from contract.models import Numbers
 from contract.moments import as_micros
 from features.choosing import tell_choices
 from features.history import History
-from serving.chances import Flat, Known, find_stages
+from serving.chances import Flat, Known
 
 MOST_PAIRS = 1_000_000  # of customer and category, at a time
 
@@ -54,20 +54,29 @@ def _split(history: History, known: Known, size: int) -> Iterator[tuple[History,
 
 def _pick(bundle: Bundle, history: History, known: Known) -> tuple[Places, Numbers]:
     """Return the places of the categories to show, the best first, and their probabilities."""
+    told = tell_all(bundle, history, known)
+    places = pick_best(told, ITEMS)
+    return places, np.take_along_axis(told, np.maximum(places, 0), axis=1)
+
+
+def tell_all(bundle: Bundle, history: History, known: Known) -> Numbers:
+    """Return customers x categories: each probability, -inf where one is not to be shown."""
     shelf = find_shelf(bundle)
     told = tell_choices(bundle, history, as_micros(known.as_of), known.columns)
     eligible = bundle.manifest.eligible.holds(known.columns)[:, None]
-    prospect = find_stages(known.columns["days_since_order"]) == "prospect"
+    prospect = known.stages == "prospect"
     shares = np.where(prospect[:, None], shelf.tell("prospect"), shelf.tell("lapsed"))
-    told = np.where(eligible | np.isinf(told), told, shares)
-    places = pick_best(told, ITEMS)
-    return places, np.take_along_axis(told, np.maximum(places, 0), axis=1)
+    return np.asarray(np.where(eligible | np.isinf(told), told, shares))
 
 
 def _list_items(names: tuple[str, ...], places: Places, told: Numbers) -> Flat:
     """Return the category and the probability at each place; none where nothing is left."""
     flat: Flat = {}
+    named = np.array(names)
     for number, (place, probability) in enumerate(zip(places.T, told.T, strict=True), 1):
-        flat[f"{number}_category"] = np.ma.array(np.array(names)[place], mask=place < 0)
-        flat[f"{number}_probability"] = np.ma.array(probability, mask=place < 0)
+        nothing = place < 0
+        category = named[place]
+        if nothing.any():
+            category, probability = (np.ma.array(c, mask=nothing) for c in (category, probability))
+        flat |= {f"{number}_category": category, f"{number}_probability": probability}
     return flat

@@ -22,6 +22,9 @@ from starlette.requests import Request
 from contract.columns import LARGEST, MOST_ATTRIBUTES
 from features.dictionary import FEATURES
 from serving.nesting import DEEPEST, is_too_deep
+from serving.numbers import Number as Number
+from serving.numbers import list_faults
+from serving.numbers import read_number as read_number
 from serving.problems import RefusalError
 
 YEARS = range(1900, 2200)
@@ -29,22 +32,11 @@ SHOWN = 20  # faults told in one problem
 
 Form = TypeVar("Form", bound=BaseModel)
 
-_DECIMAL = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
-
-
-def read_number(given: Any) -> float:
-    """Return a JSON number, or the number that a decimal string such as "59.90" tells."""
-    if isinstance(given, str) and _DECIMAL.fullmatch(given):
-        return float(given)
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise PydanticCustomError("not_a_number", 'A number or a decimal like "59.90" is expected.')
-    # An integer of hundreds of digits has no double; that it is too large is all that counts.
-    return float(max(min(given, 10 * LARGEST), -10 * LARGEST))
 
 
 def read_moment(given: Any) -> datetime:
@@ -63,12 +55,6 @@ def read_moment(given: Any) -> datetime:
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 Text = Annotated[str, Field(max_length=128, pattern=_NO_CONTROLS)]
-Number = Annotated[
-    float,
-    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
-    BeforeValidator(read_number),
-    Field(description='A decimal string such as "59.90" is taken too.'),
-]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
 
 
@@ -152,7 +138,7 @@ def read_form(form: type[Form], body: bytes) -> Form:
     try:
         return form.model_validate(read_json(body))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = list_faults(error)
         told = [_tell(fault, _list_names(form)) for fault in faults[:SHOWN]]
         detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
         raise RefusalError("wrong_form", detail, errors=told) from None

@@ -3,9 +3,8 @@
 import numpy as np
 
 from contract.bundle import Bundle
-from contract.flat import FLAT_NAMES
 from contract.worths import answer_worths
-from serving.chances import Flat, Known
+from serving.chances import Flat, Known, name_columns
 
 
 def tell_worth(bundle: Bundle, known: Known) -> Flat:
@@ -26,5 +25,4 @@ def tell_worth(bundle: Bundle, known: Known) -> Flat:
         "expected_order_value": np.round(told.parts.value, 2),
         "rung": np.where(told.eligible, manifest.rung, "prior"),
     }
-    flat = {f"{bundle.target}_{name}": values for name, values in own.items()}
-    return {FLAT_NAMES.get(name, name): values for name, values in flat.items()}
+    return name_columns(bundle.target, own)

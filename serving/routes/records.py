@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer
 from contract.columns import AttributeKind
-from contract.flat import nest
+from contract.flat import nest_parts
 from contract.moments import as_micros
 from contract.norms import Norms
 from features.history import History
@@ -181,12 +181,16 @@ def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...
 
     Beside it are the models that answered, the attributes they know, and what else is warned of.
     """
-    moments = [line.ordered_at for line in record.transactions]
-    moments += [act.occurred_at for act in record.interactions]
-    moments += [record.since] if record.since else []
-    answer = nest(row | {"customer_id": record.customer_id})
-    ignored = (IGNORED,) if any(moment >= row["as_of"] for moment in moments) else ()
+    as_of, lines, acts = row["as_of"], record.transactions, record.interactions
+    late = (
+        any(line.ordered_at >= as_of for line in lines)
+        or any(act.occurred_at >= as_of for act in acts)
+        or (record.since is not None and record.since >= as_of)
+    )
+    parts = nest_parts(row | {"customer_id": record.customer_id})
+    ignored = (IGNORED,) if late else ()
     said = {name for name, told in record.attributes.items() if told not in UNTOLD}
     unused = (UNUSED,) if said - record.use(row["attributes"]).keys() else ()
-    told = dict(answer) | {"warnings": answer.warnings + ignored + unused + warnings}
-    return Scored(record_id=record.record_id or key, reasons=row.get("reasons"), **told)
+    parts["warnings"] += ignored + unused + warnings
+    named = {"record_id": record.record_id or key, "reasons": row.get("reasons")}
+    return Scored.model_validate(parts | named)

@@ -1,6 +1,7 @@
 """Score customers now, from the transactions and interactions told in the request."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -11,22 +12,22 @@ from starlette.responses import Response
 
 from contract.answers import ModelUsed
 from serving.problems import RefusalError
-from serving.reasons.explain import Told, explain
+from serving.reasons.explain import Reason, Told, explain
 from serving.reasons.languages import choose_language
 from serving.reasons.limit import MOST_EXPLAINED, refuse_many
 from serving.reasons.words import Language
 from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
-from serving.routes.records import Asked, Failed, Record, Scored, fail, tell, tell_records
-from serving.routes.stored import join_all
-from serving.routes.strange import find_strange
+from serving.routes.records import Asked, Failed, Record, Scored, tell
+from serving.routes.together import NOWHERE, Asking, Keep, Scoring, Together, score_together
 from serving.scorer import Scorer
-from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["scores"])
 
 AHEAD = timedelta(minutes=5)  # clocks differ
+SMALL = 64 * 1024  # bytes of body, up to which an answer takes a few milliseconds
+TOGETHER = Together()
 
 
 class Question(Asked):
@@ -79,19 +80,23 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
     require_json(request)
-    scorer, store = find_scorer(request), request.app.state.store
-    body = await request.body()
+    scorer, keep = find_scorer(request), Keep(request.app.state.store, request.app.state.desk)
+    if keep.desk:
+        await keep.desk.admit()
+    body, request_id = await request.body(), request.scope["request_id"]
     language = choose_language(request.headers.get("accept-language", ""))
-    asked = request.scope["request_id"], language
-    # In a thread whatever its size: one record takes tens of milliseconds too, and probes wait.
-    return await asyncio.to_thread(_respond, body, (scorer, store), asked)
+    if len(body) > SMALL:  # in a thread, so that others need not wait
+        return await asyncio.to_thread(
+            lambda: _write(answer(body, scorer, request_id, keep, language))
+        )
+    question = read_form(Question, body)
+    asking, asked = _ask(question, scorer, keep), (request_id, language)
+    if question.explain:  # which takes longer than all else
+        return _write(await asyncio.to_thread(_score, question, asking, asked))
+    return _write(_tell(question, asking, await TOGETHER.score(asking), asked))
 
 
-def _respond(
-    body: bytes, served: tuple[Scorer, Store | None], asked: tuple[str, Language]
-) -> Response:
-    (scorer, store), (request_id, language) = served, asked
-    scores = answer(body, scorer, request_id, store, language)
+def _write(scores: Scores) -> Response:
     RECORDS.labels("ok").inc(scores.summary.succeeded)
     RECORDS.labels("error").inc(scores.summary.failed)
     return Response(scores.model_dump_json(exclude_none=True), media_type="application/json")
@@ -101,41 +106,52 @@ def answer(
     body: bytes,
     scorer: Scorer,
     request_id: str,
-    store: Store | None = None,
+    keep: Keep = NOWHERE,
     language: Language = "en",
 ) -> Scores:
-    """Return the answers to what the body asks, by what it tells and what the store has."""
+    """Return the answers to what the body asks, by what it tells and what is kept."""
     question = read_form(Question, body)
+    asking = _ask(question, scorer, keep)
+    return _score(question, asking, (request_id, language))
+
+
+def _score(question: Question, asking: Asking, asked: tuple[str, Language]) -> Scores:
+    return _tell(question, asking, score_together([asking])[0], asked)
+
+
+def _ask(question: Question, scorer: Scorer, keep: Keep) -> Asking:
     if question.explain:
         refuse_many(len(question.records))
-    as_of = question.as_of or datetime.now(UTC)
-    targets = choose_targets(question, as_of, scorer)
-    # Two records may speak of one customer, so the tables know each record by its position.
-    records = {str(i): record for i, record in enumerate(question.records)}
-    joined = join_all(records, store)
-    results: dict[str, Scored | Failed] = {**joined.failed}
-    results |= {k: e for k, r in joined.records.items() if (e := fail(k, r))}
-    whole = {key: record for key, record in joined.records.items() if key not in results}
-    norms = scorer.norms
-    history = tell_records(whole, as_of, norms, joined.listed)
+    targets = choose_targets(question, question.as_of or datetime.now(UTC), scorer)
+    return Asking(scorer, keep, question.records, tuple(targets), question.as_of)
+
+
+def _tell(
+    question: Question, asking: Asking, scoring: Scoring, asked: tuple[str, Language]
+) -> Scores:
+    scorer, (request_id, language) = asking.scorer, asked
     beside = {
-        "models": [name_model(scorer, target) for target in targets],
-        "attributes": norms.attributes,
+        "models": [name_model(scorer, target) for target in asking.targets],
+        "attributes": scorer.norms.attributes,
     }
-    asked = as_of, targets
-    reasons = explain(scorer, history, asked, Told(language)) if question.explain else {}
-    for row in scorer.score(history, as_of, targets).to_pylist():
-        key = row["customer_id"]
-        stored = (joined.warnings[key],) if key in joined.warnings else ()
-        warnings = stored + find_strange(whole[key], norms)
-        told = row | beside | {"reasons": reasons.get(key)}
-        results[key] = tell(key, records[key], told, warnings)
-    failed = len(records) - len(whole)
+    reasons: Mapping[str, list[Reason]] = {}
+    if question.explain:
+        of = scoring.as_of, asking.targets
+        reasons = explain(scorer, scoring.history, of, Told(language))
+    results: list[Scored | Failed] = []
+    for i, (record, one) in enumerate(zip(question.records, scoring.each, strict=True)):
+        if isinstance(one, Failed):
+            named = {"record_id": record.record_id or str(i)}
+            results.append(one.model_copy(update=named))
+        else:
+            row = one.row | beside | {"reasons": reasons.get(str(i))}
+            results.append(tell(str(i), record, row, one.warnings))
+    total, failed = len(results), sum(isinstance(one, Failed) for one in results)
     return Scores(
         request_id=request_id,
-        as_of=as_of,
-        summary=Summary(total=len(records), succeeded=len(whole), failed=failed),
-        results=[results[key] for key in records],
+        as_of=scoring.as_of,
+        summary=Summary(total=total, succeeded=total - failed, failed=failed),
+        results=results,
     )
 
 

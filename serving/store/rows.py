@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sql
@@ -123,11 +124,17 @@ def read_stored(connection: Connection, ids: Iterable[str]) -> dict[str, Stored]
 
 
 def _ask(connection: Connection, columns: Sequence[Any], ids: list[str]) -> Iterable[Any]:
+    return connection.execute(_select(tuple(columns)), {"ids": ids})
+
+
+@cache
+def _select(columns: tuple[Any, ...]) -> Any:
+    """Return what asks for these columns; made once, for making it takes longer than asking."""
     table = columns[0].table
     order = [table.c.at_us] if "at_us" in table.c else []
     # By row last, so that rows of one moment come in one order on every database.
-    asked = sql.select(*columns).where(table.c.customer_id.in_(ids)).order_by(*order, table.c.row)
-    return connection.execute(asked)
+    some = table.c.customer_id.in_(sql.bindparam("ids", expanding=True))
+    return sql.select(*columns).where(some).order_by(*order, table.c.row)
 
 
 def _moment(at_us: int) -> datetime:

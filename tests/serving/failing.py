@@ -11,16 +11,21 @@ from serving.routes import front, scores
 
 __all__ = ["Patron"]
 
-_answer = scores.answer
+_read, _answer = scores.read_form, scores.answer
 front.SECONDS = 1
 
 
-def _answer_or_fail(body: bytes, *more: Any) -> Any:
+def _read_or_fail(form: Any, body: bytes) -> Any:
     if b"fail-now" in body:
         raise LookupError(body.decode())
+    return _read(form, body)
+
+
+def _answer_late(body: bytes, *more: Any, **told: Any) -> Any:
     if b"dawdle-now" in body:
         time.sleep(1.3)
-    return _answer(body, *more)
+    return _answer(body, *more, **told)
 
 
-scores.answer = _answer_or_fail
+scores.read_form = _read_or_fail
+scores.answer = _answer_late

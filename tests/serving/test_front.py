@@ -108,7 +108,7 @@ def test_a_failure_tells_no_one_what_was_sent(
     def break_down(*_: Any) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(scores, "answer", break_down)
+    monkeypatch.setattr(scores, "read_form", break_down)
     monkeypatch.setattr(logging.getLogger("bentoml"), "propagate", True)
     answer = ask("POST", "/v1/scores", content=SOUND, headers=JSON | {"x-request-id": "id-1"})
     problem = assert_problem(answer, 500, "internal")
@@ -126,7 +126,8 @@ def test_an_answer_that_takes_too_long_is_given_up(
 
     monkeypatch.setattr(asyncio, "to_thread", wait)
     monkeypatch.setattr(front, "SECONDS", 0.05)
-    answer = ask("POST", "/v1/scores", content=SOUND, headers=JSON)
+    large = SOUND + b" " * scores.SMALL
+    answer = ask("POST", "/v1/scores", content=large, headers=JSON)
     problem = assert_problem(answer, 504, "too_slow")
     assert problem["retry_after_s"] == 1
     assert answer.headers["retry-after"] == "1"

@@ -1,0 +1,130 @@
+"""Score in one pass what several callers ask at the same time.
+
+A pass costs calls of numpy, and hardly more for thirty customers than for two. Nobody waits for
+others to come: a pass takes those who have asked by the time it begins.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from features.history import History
+from serving.receipts.desk import Desk
+from serving.receipts.issue import issue
+from serving.routes.records import Failed, Record, fail, tell_records
+from serving.routes.stored import join_all
+from serving.routes.strange import find_strange
+from serving.scorer import Scorer, list_rows
+from serving.store.opened import Store
+
+
+class Keep(NamedTuple):
+    """Where rows of customers are kept, and where receipts of answers are handed in."""
+
+    store: Store | None = None
+    desk: Desk | None = None
+
+
+NOWHERE = Keep()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Records to score by one scorer, as of a moment, or as of when they are scored."""
+
+    scorer: Scorer
+    keep: Keep
+    records: Sequence[Record]
+    targets: tuple[str, ...]
+    as_of: datetime | None
+
+
+class Row(NamedTuple):
+    """A record's flat row of answers, and what is to be warned of."""
+
+    row: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+class Scoring(NamedTuple):
+    """As of when and by which history records were scored, and what is told of each."""
+
+    as_of: datetime
+    history: History
+    each: list[Row | Failed]
+
+
+Waiting = tuple[Asking, asyncio.Future[Scoring]]
+
+
+def score_together(askings: Sequence[Asking]) -> list[Scoring]:
+    """Return what is told to each of those who ask the same of one scorer, but of other records."""
+    as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
+    store, desk = askings[0].keep
+    # A record is known by its place: two may speak of one customer.
+    records = [record for asking in askings for record in asking.records]
+    joined = join_all({str(i): r for i, r in enumerate(records)}, store)
+    each: dict[str, Row | Failed] = {**joined.failed}
+    each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
+    whole = {key: record for key, record in joined.records.items() if key not in each}
+    history = tell_records(whole, as_of, scorer.norms, joined.listed)
+    if whole:
+        seen = scorer.look(history, as_of, askings[0].targets)
+        issued = issue(seen, history, [record.customer_id for record in whole.values()])
+        rows = list_rows(seen)
+        for row, receipt in zip(rows, issued.receipts, strict=True):
+            key = row["customer_id"]
+            stored = (joined.warnings[key],) if key in joined.warnings else ()
+            told = {**row, "receipt": receipt}
+            each[key] = Row(told, stored + find_strange(whole[key], scorer.norms))
+        if desk:
+            desk.file(issued, rows)
+    places = iter(range(len(records)))
+    found = [[each[str(next(places))] for _ in asking.records] for asking in askings]
+    return [Scoring(as_of, history, own) for own in found]
+
+
+class Together:
+    """Those who wait for the next pass."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Waiting] = []
+
+    async def score(self, asking: Asking) -> Scoring:
+        """Return what is told, by a pass that begins once this turn of the loop is over."""
+        store = asking.keep.store
+        if store and not store.embedded:  # its answers come over a network
+            return (await asyncio.to_thread(score_together, [asking]))[0]
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Scoring] = loop.create_future()
+        self.waiting.append((asking, future))
+        if len(self.waiting) == 1:
+            loop.call_soon(self._pass)
+        return await future
+
+    def _pass(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        groups: dict[Any, list[Waiting]] = {}
+        for asking, future in waiting:
+            key = id(asking.scorer), asking.targets, asking.as_of
+            if not future.done():  # else its caller has left
+                groups.setdefault(key, []).append((asking, future))
+        for group in groups.values():
+            _answer(group)
+
+
+def _answer(group: Sequence[Waiting]) -> None:
+    """Tell each of a group; where that fails, each alone, so that nobody pays for another."""
+    try:
+        told = score_together([asking for asking, _ in group])
+    except Exception as error:
+        if len(group) == 1:
+            group[0][1].set_exception(error)
+            return
+        for one in group:
+            _answer([one])
+        return
+    for (_, future), own in zip(group, told, strict=True):
+        future.set_result(own)
