@@ -148,6 +148,8 @@ def read_words() -> argparse.ArgumentParser:
 
     add("build", build_bento, "Package the champions as a Bento.")
 
+    _add_keys(add("keys", list_keys, "Make, list and revoke the keys that callers show."))
+
     serve = add("serve", serve_bento, "Answer over HTTP.")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
     serve.add_argument("--port", type=int, default=3000, help="default 3000")
@@ -163,6 +165,22 @@ def read_words() -> argparse.ArgumentParser:
     _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
     _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
     return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(required=True, metavar="WHAT", help="create, list or revoke")
+    made = verbs.add_parser("create", help="make a key and print it, this once")
+    made.set_defaults(verb=create_key)
+    made.add_argument("name", metavar="NAME", help="of the caller; two live keys a name")
+    made.add_argument("--scopes", required=True, metavar="A,B", help="what it may; docs/keys.md")
+    made.add_argument("--days", type=int, help="how long it counts; default: until revoked")
+    made.add_argument(
+        "--per-second", type=int, metavar="N", help="calls at most; default: no limit"
+    )
+    verbs.add_parser("list", help="say which keys there are").set_defaults(verb=list_keys)
+    gone = verbs.add_parser("revoke", help="make a key count no more")
+    gone.set_defaults(verb=revoke_key)
+    gone.add_argument("key_id", metavar="ID", help="as patron keys list tells it")
 
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
@@ -482,6 +500,40 @@ def build_bento(arguments: Arguments, settings: Settings) -> int:
             tell("building the Bento")
             tag = build(bundles, settings.bentos)
     print(tag)
+    return OK
+
+
+def create_key(arguments: Arguments, settings: Settings) -> int:
+    """Make a key and print it: on stdout the key alone, beside it what is known of it."""
+    from serving.store.keys import Wish, tell_keys
+    from serving.store.keys import create_key as create
+
+    scopes = tuple(dict.fromkeys(s.strip() for s in arguments.scopes.split(",") if s.strip()))
+    wish = Wish(arguments.name, scopes, arguments.days, arguments.per_second)
+    with _open_store(settings) as store:
+        key, shown = create(store, wish)
+    print(tell_keys([key]), "Copy the key now: only its hash is kept.", sep="\n", file=sys.stderr)
+    print(shown)
+    return OK
+
+
+def list_keys(arguments: Arguments, settings: Settings) -> int:
+    """Print every key ever made, without its secret."""
+    from serving.store.keys import read_keys, tell_keys
+
+    with _open_store(settings) as store:
+        keys = read_keys(store)
+    print(tell_keys(keys) if keys else "There is no key: only this machine is answered.")
+    return OK
+
+
+def revoke_key(arguments: Arguments, settings: Settings) -> int:
+    """Make a key count no more."""
+    from serving.store.keys import revoke_key as revoke
+
+    with _open_store(settings) as store:
+        key = revoke(store, arguments.key_id)
+    print(f"{key.key_id} of {key.name} is revoked; services that run refuse it within 10 s.")
     return OK
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contract.errors import SettingsError
 
 PREFIX = "PATRON_"
+SQLITE = "sqlite:///"
 
 
 class Settings(BaseSettings):
@@ -41,8 +42,11 @@ class Settings(BaseSettings):
 
     @property
     def store_url(self) -> str:
-        """Where the store is: what is known of customers between calls."""
-        return self.store or f"sqlite:///{self.home.resolve() / 'patron.db'}"
+        """Where the store is, what is known of customers between calls; a file by its full path."""
+        place = self.store.removeprefix(SQLITE)
+        if self.store and (place == self.store or place == ":memory:"):
+            return self.store
+        return f"{SQLITE}{Path(place).resolve() if place else self.home.resolve() / 'patron.db'}"
 
     @property
     def mlruns(self) -> Path:

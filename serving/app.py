@@ -8,6 +8,7 @@ from typing import Any
 import bentoml
 
 from contract.settings import read_settings
+from serving.admission import Door
 from serving.hooks.reading import Reader
 from serving.receipts.desk import Desk
 from serving.receipts.library import Library
@@ -16,6 +17,7 @@ from serving.routes.metrics import open_metrics
 from serving.routes.web import make_app
 from serving.store.opened import open_store
 from serving.swap import Swap
+from serving.watching import watch_keys
 
 LOG = logging.getLogger("bentoml.patron")
 
@@ -34,6 +36,7 @@ CONFIG: dict[str, Any] = {
 }
 
 APP = make_app()
+APP.state.door = Door(None)  # which keys there are is not known yet
 
 
 # Mounted so that the description in the Bento lists the routes; Front is what asks them.
@@ -46,6 +49,7 @@ class Patron:
         settings = read_settings()
         # Opened here and not where it is imported: each worker has connections of its own.
         APP.state.store = open_store(settings.store_url)
+        watch_keys(APP.state.door, APP.state.store)
         APP.state.desk = Desk(APP.state.store)
         APP.state.library = Library([settings.bundles or PACKED, settings.releases])
         APP.state.reader = Reader(APP.state.store)

@@ -19,6 +19,8 @@ import yaml  # type: ignore[import-untyped]
 import contract
 from contract.bundle import load_bundles
 from contract.errors import PatronError
+from contract.settings import read_settings
+from serving.loopback import refuse_keyless
 
 NAME = "patron"
 ROOMS = ("contract", "features", "serving")
@@ -135,10 +137,13 @@ def _serve(
     """Run BentoML in the foreground; being asked to stop, stop it and wait until it has."""
     if listen.callers == listen.metrics:
         raise BentoError(f"{':'.join(map(str, listen.metrics))} is named twice.", METRICS)
+    store_url = read_settings().store_url
+    refuse_keyless(listen.callers.host, store_url)
     for address in listen:
         _refuse_taken(*address)
     host, port = listen.metrics
     environment |= {"PATRON_METRICS_HOST": host, "PATRON_METRICS_PORT": str(port)}
+    environment |= {"PATRON_STORE": store_url}  # in full: a worker runs in another folder
     told = ["--host", listen.callers.host, "--port", str(listen.callers.port)]
     command = [sys.executable, "-m", "bentoml", "serve", *place, *told]
     server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own words only

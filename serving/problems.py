@@ -28,7 +28,9 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
+    "unauthorized": Kind(401, "The request shows no key that counts"),
     "wrong_signature": Kind(401, "The signature is not right"),
+    "forbidden": Kind(403, "The key may not do this"),
     "not_found": Kind(404, "There is no such route"),
     "unknown_model": Kind(404, "There is no such model"),
     "no_answer": Kind(404, "No answer is stored"),
@@ -37,8 +39,9 @@ KINDS: Mapping[str, Kind] = {
     "body_too_large": Kind(413, "The body is too large"),
     "unsupported_media_type": Kind(415, "The body is of another type than JSON"),
     "wrong_form": Kind(422, "The body does not have the documented form"),
+    "rate_limited": Kind(429, "The key calls too often", retry_after_s=1),
     "internal": Kind(500, "The service failed"),
-    "not_ready": Kind(503, "The service has no model", retry_after_s=5),
+    "not_ready": Kind(503, "The service is not ready", retry_after_s=5),
     "store_down": Kind(503, "The store cannot be reached", retry_after_s=2),
     "busy": Kind(503, "The service has too much to do", retry_after_s=1),
     "too_slow": Kind(504, "The answer took too long", retry_after_s=1),
@@ -72,10 +75,13 @@ class Problem(BaseModel):
 class RefusalError(Exception):
     """Raised to answer with a problem."""
 
-    def __init__(self, code: str, detail: str, **more: Any) -> None:
+    def __init__(
+        self, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
         self.more = more
 
 
@@ -85,6 +91,7 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
     plain = f"{scope['path']}/".startswith(PLAIN)
     content = _tell_error(refusal) if plain else _tell_problem(scope, refusal)
     headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    headers |= refusal.headers
     if refusal.code.startswith("body_too"):
         headers["Connection"] = "close"  # the rest of the body is not read
     media = "application/json" if plain else MEDIA_TYPE

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
+from itertools import takewhile
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import (
@@ -18,6 +20,8 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from contract.columns import LARGEST, MOST_ATTRIBUTES
+from features.dictionary import FEATURES
+from serving.nesting import DEEPEST, is_too_deep
 from serving.numbers import Number as Number
 from serving.numbers import list_faults
 from serving.numbers import read_number as read_number
@@ -100,6 +104,8 @@ Attributes = Annotated[
 
 def read_json(body: bytes) -> Any:
     """Return what the body says, refused unless it is JSON as RFC 8259 has it, each name once."""
+    if is_too_deep(body):
+        raise RefusalError("not_json", f"The body is nested more than {DEEPEST} levels deep.")
     try:
         text = body.decode("utf-8")
         said = json.loads(text, object_pairs_hook=_read_object, parse_constant=_refuse_constant)
@@ -133,17 +139,26 @@ def read_form(form: type[Form], body: bytes) -> Form:
         return form.model_validate(read_json(body))
     except ValidationError as error:
         faults = list_faults(error)
-        told = [_tell(fault) for fault in faults[:SHOWN]]
+        told = [_tell(fault, _list_names(form)) for fault in faults[:SHOWN]]
         detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
         raise RefusalError("wrong_form", detail, errors=told) from None
 
 
-def _tell(fault: Any) -> dict[str, str]:
-    place, code = fault["loc"], fault["type"]
+@cache
+def _list_names(form: type[BaseModel]) -> frozenset[str]:
+    """Return the names that are ours: of the form, of its parts, and of features."""
+    schema = form.model_json_schema()
+    parts = (schema, *schema.get("$defs", {}).values())
+    return frozenset(FEATURES).union(*(part.get("properties", ()) for part in parts))
+
+
+def _tell(fault: Any, names: frozenset[str]) -> dict[str, str]:
+    place, code, said = fault["loc"], fault["type"], fault["msg"]
     if code == "extra_forbidden":
-        # The name is the caller's own and may be anything, a customer's too.
-        return point(place[:-1], "unknown_name", "There is a name here that the form lacks.")
-    return point(place, code, fault["msg"])
+        place, code, said = place[:-1], "unknown_name", "There is a name here that the form lacks."
+    # A name of the caller's own may be anything, a customer's too: the place ends before it.
+    ours = takewhile(lambda part: isinstance(part, int) or part in names, place)
+    return point(ours, code, said)
 
 
 def point(place: Iterable[int | str], code: str, detail: str) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Front:
             count_request(scope["method"], find_route(scope), status, perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"].state.door.admit(scope)  # before its body is read or a place is taken
         probe = not scope["path"].startswith(("/v1/", "/v2/models"))
         if self.busy >= AT_ONCE and not probe:
             raise RefusalError("busy", f"{AT_ONCE} requests are being answered.")

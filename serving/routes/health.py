@@ -54,6 +54,7 @@ async def get_livez() -> Any:
 )
 async def get_readyz(request: Request) -> Any:
     """Return that models are loaded, or 503 with the reasons why none is."""
+    request.app.state.door.require_known(request.scope)
     targets = list(find_scorer(request).bundles)
     if reasons := list(request.app.state.reasons):
         return Ready(targets=targets, stale=True, reasons=reasons)

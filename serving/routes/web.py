@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from serving.admission import Door
 from serving.documents import openapi_30, swagger_20
 from serving.problems import Problem, answer_with_problems
 from serving.receipts.library import Library
@@ -68,6 +69,7 @@ def make_app() -> FastAPI:
     app.state.library = Library([])
     app.state.reader = None
     app.state.reasons = []
+    app.state.door = Door()
     answer_with_problems(app)
     return app
 

@@ -124,6 +124,7 @@ KEYS = Table(
     Column("made_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
+    Column("per_second", Integer),
 )
 
 # What webhooks brought, as it came, until it is read; `digest` tells a repeated one.

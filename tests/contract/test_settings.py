@@ -66,3 +66,21 @@ def test_settings_do_not_change(environment):
     environment()
     with pytest.raises(ValidationError, match="frozen"):
         Settings().home = Path("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ("", "sqlite:///{}/patron.db"),
+        ("sqlite:///near.db", "sqlite:///{}/near.db"),
+        ("sqlite:////far/patron.db", "sqlite:////far/patron.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://db/patron", "postgresql+psycopg://db/patron"),
+    ],
+)
+def test_the_store_is_the_same_wherever_a_process_runs(
+    environment, tmp_path, monkeypatch, told, url
+):
+    environment(PATRON_STORE=told)
+    monkeypatch.chdir(tmp_path)
+    assert read_settings().store_url == url.format(tmp_path)

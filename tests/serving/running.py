@@ -62,13 +62,22 @@ def read_metrics(client: httpx.Client) -> str:
 
 @contextmanager
 def running(
-    home: Path, bundles: Path | None = None, store: str = ""
+    home: Path, bundles: Path | None = None, store: str = "", app: str = ""
 ) -> Iterator[tuple[httpx.Client, Path]]:
-    """Serve until the block ends; the process is gone then, whatever happened."""
+    """Serve until the block ends; the process is gone then, whatever happened.
+
+    Served is the newest Bento in `home`, or else the app of that name in the sources.
+    """
     port = find_port()
     told = {"PATRON_BUNDLES": str(bundles)} if bundles else {}
     told |= {"PATRON_STORE": store} if store else {}
-    with launched([sys.executable, "-c", SERVE, str(home), str(port)], home, port, told) as service:
+    command = [sys.executable, "-c", SERVE, str(home), str(port)]
+    if app:
+        place = [app, "--working-dir", str(find_sources())]
+        listen = ["--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "bentoml", "serve", *place, *listen]
+        told |= {"PATRON_HOME": str(home), "PATRON_METRICS_PORT": str(port + 1)}
+    with launched(command, home, port, told) as service:
         yield service
 
 

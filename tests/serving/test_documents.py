@@ -36,7 +36,7 @@ def call(method: str, path: str, scorer: Scorer | None = None, **more: Any) -> h
 
     async def ask() -> httpx.Response:
         link = httpx.ASGITransport(app=Front(app, app), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=link, base_url="http://patron") as client:
+        async with httpx.AsyncClient(transport=link, base_url="http://127.0.0.1") as client:
             return await client.request(method, path, **more)
 
     return asyncio.run(ask())

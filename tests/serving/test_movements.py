@@ -60,7 +60,7 @@ class Shop:
 
     async def ask(self, path: str, body: Any) -> httpx.Response:
         transport = httpx.ASGITransport(Front(self.app, self.app))
-        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post(path, json=body)
 
 

@@ -41,7 +41,7 @@ def ask_all(scorer: Scorer, questions: list[dict[str, Any]]) -> list[dict[str, A
             await app({**scope, "request_id": "id"}, receive, send)
 
         link = httpx.ASGITransport(app=named)
-        async with httpx.AsyncClient(transport=link, base_url="http://patron") as client:
+        async with httpx.AsyncClient(transport=link, base_url="http://127.0.0.1") as client:
             answers = await asyncio.gather(*(client.post("/v1/scores", json=q) for q in questions))
         return [json.loads(answer.text) for answer in answers]
 

@@ -102,7 +102,7 @@ def test_over_http_a_customer_gets_the_batchs_answer_to_the_bit(frames, history,
 def post(app, records):
     async def ask():
         link = httpx.ASGITransport(app=Front(app, app))
-        async with httpx.AsyncClient(transport=link, base_url="http://patron") as client:
+        async with httpx.AsyncClient(transport=link, base_url="http://127.0.0.1") as client:
             question = {"as_of": AS_OF.isoformat(), "records": records}
             return await client.post("/v1/scores", json=question)
 
