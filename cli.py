@@ -139,6 +139,13 @@ def read_words() -> argparse.ArgumentParser:
     score.add_argument("--out", type=Path, help="Parquet file to write")
     score.add_argument("--store", action="store_true", help="renew the answers in the store")
 
+    replays = add("replay", replay_answer, "Make an answer again from its receipt.")
+    replays.add_argument("receipt", help="of the answer")
+    replays.add_argument("--json", action="store_true", help="print JSON")
+
+    prunes = add("prune", prune_receipts, "Forget receipts of long ago.")
+    prunes.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="at least 1")
+
     add("build", build_bento, "Package the champions as a Bento.")
 
     serve = add("serve", serve_bento, "Answer over HTTP.")
@@ -423,6 +430,43 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
         tell("scoring customers")
         counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
     print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
+    return OK
+
+
+def replay_answer(arguments: Arguments, settings: Settings) -> int:
+    """Print an answer made again, by the very models; exit status 1 where it is not the same."""
+    from contract.champions import fetch_version
+    from contract.registry import open_registry
+    from serving.receipts.library import Library
+    from serving.receipts.replay import describe_replay, replay_all, tell_replay
+    from serving.store.opened import open_store
+
+    with show_steps(1) as tell:
+        tell("making the answer again")
+        library = Library(
+            [folder for folder in (settings.bundles, settings.releases) if folder],
+            lambda model: fetch_version(open_registry(settings), model[0], model[1]),
+        )
+        (made,) = replay_all(open_store(settings.store_url), [arguments.receipt], library)
+    told = tell_replay(made)
+    if arguments.json:
+        print(json.dumps(told, indent=1))
+    elif made.error:
+        raise PatronError(told["error"]["detail"])
+    else:
+        print(describe_replay(told))
+    return OK if made.equal else WRONG
+
+
+def prune_receipts(arguments: Arguments, settings: Settings) -> int:
+    """Forget receipts first given so many days ago or earlier, and print how many."""
+    from serving.receipts.kept import forget_receipts
+    from serving.store.opened import open_store
+
+    if arguments.older_than < 1:
+        raise PatronError("--older-than is less than a day.", "Give a number of days from 1 on.")
+    gone = forget_receipts(open_store(settings.store_url), arguments.older_than)
+    print(f"{gone:,} receipts are forgotten.")
     return OK
 
 

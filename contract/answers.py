@@ -147,6 +147,9 @@ class Answer(_Answered):
 
     customer_id: str
     as_of: datetime
+    receipt: str | None = Field(
+        None, description="By it POST /v1/replays makes the same answer again, if it is kept."
+    )
     stage: Stage = Field(
         description=f"active: ordered within {ACTIVE_DAYS} days; lapsed; prospect: never."
     )

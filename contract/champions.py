@@ -7,7 +7,8 @@ from pathlib import Path
 
 from contract.bundle import Bundle, load_bundle
 from contract.errors import RegistryError
-from contract.registry import CHAMPION, EARLY, Registry
+from contract.registry import CHAMPION, EARLY, PREFIX, Registry
+from contract.replies import ask
 from contract.versions import Version
 
 
@@ -36,6 +37,15 @@ def fetch_champion(registry: Registry, target: str) -> tuple[Bundle, ...]:
         champion = registry.fetch(version, Path(folder))
         early = _fetch_early(registry, version, Path(folder))
     return (champion, early) if early else (champion,)
+
+
+def fetch_version(registry: Registry, target: str, number: str) -> Bundle | None:
+    """Return the bundle of a target's version, or None where the registry has no such version."""
+    made = ask(registry.client.get_model_version, PREFIX + target, number)
+    if made is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return registry.fetch(Version(target, number, made.run_id), Path(folder))
 
 
 def _fetch_early(registry: Registry, version: Version, folder: Path) -> Bundle | None:

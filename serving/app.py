@@ -9,6 +9,8 @@ import bentoml
 
 from contract.settings import read_settings
 from serving.hooks.reading import Reader
+from serving.receipts.desk import Desk
+from serving.receipts.library import Library
 from serving.routes.front import SECONDS, Front
 from serving.routes.metrics import open_metrics
 from serving.routes.web import make_app
@@ -44,6 +46,8 @@ class Patron:
         settings = read_settings()
         # Opened here and not where it is imported: each worker has connections of its own.
         APP.state.store = open_store(settings.store_url)
+        APP.state.desk = Desk(APP.state.store)
+        APP.state.library = Library([settings.bundles or PACKED, settings.releases])
         APP.state.reader = Reader(APP.state.store)
         gc.set_threshold(OBJECTS_BEFORE_GC)
         Swap(settings.bundles or PACKED, APP.state).start()
@@ -52,6 +56,12 @@ class Patron:
             open_metrics(settings.metrics_host, port, APP.state)
         except OSError as error:  # another worker has it, and tells the counts of all
             LOG.warning("Metrics are not told at port %s: %s", port, error.strerror)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Keep the receipts that wait before the process ends."""
+        if APP.state.desk:
+            APP.state.desk.close()
 
 
 # BentoML's own /livez, /readyz and / would win over a mounted app's; a middleware comes first.

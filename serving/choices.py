@@ -54,14 +54,19 @@ def _split(history: History, known: Known, size: int) -> Iterator[tuple[History,
 
 def _pick(bundle: Bundle, history: History, known: Known) -> tuple[Places, Numbers]:
     """Return the places of the categories to show, the best first, and their probabilities."""
+    told = tell_all(bundle, history, known)
+    places = pick_best(told, ITEMS)
+    return places, np.take_along_axis(told, np.maximum(places, 0), axis=1)
+
+
+def tell_all(bundle: Bundle, history: History, known: Known) -> Numbers:
+    """Return customers x categories: each probability, -inf where one is not to be shown."""
     shelf = find_shelf(bundle)
     told = tell_choices(bundle, history, as_micros(known.as_of), known.columns)
     eligible = bundle.manifest.eligible.holds(known.columns)[:, None]
     prospect = known.stages == "prospect"
     shares = np.where(prospect[:, None], shelf.tell("prospect"), shelf.tell("lapsed"))
-    told = np.where(eligible | np.isinf(told), told, shares)
-    places = pick_best(told, ITEMS)
-    return places, np.take_along_axis(told, np.maximum(places, 0), axis=1)
+    return np.asarray(np.where(eligible | np.isinf(told), told, shares))
 
 
 def _list_items(names: tuple[str, ...], places: Places, told: Numbers) -> Flat:

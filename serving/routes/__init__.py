@@ -11,13 +11,15 @@ from serving.routes import (
     interactions,
     last,
     models,
+    movements,
     privacy,
+    replays,
     scores,
     transactions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    scores.ROUTER, last.ROUTER, explanations.ROUTER, transactions.ROUTER, interactions.ROUTER,
-    models.ROUTER, hooks.ROUTER, privacy.ROUTER,
+    scores.ROUTER, last.ROUTER, explanations.ROUTER, replays.ROUTER, movements.ROUTER,
+    transactions.ROUTER, interactions.ROUTER, models.ROUTER, hooks.ROUTER, privacy.ROUTER,
     compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip

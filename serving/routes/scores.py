@@ -20,9 +20,8 @@ from serving.requests import Moment, Name, point, read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
 from serving.routes.records import Asked, Failed, Record, Scored, tell
-from serving.routes.together import Asking, Scoring, Together, score_together
+from serving.routes.together import NOWHERE, Asking, Keep, Scoring, Together, score_together
 from serving.scorer import Scorer
-from serving.store.opened import Store
 
 ROUTER = APIRouter(tags=["scores"])
 
@@ -81,15 +80,17 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
     require_json(request)
-    scorer, store = find_scorer(request), request.app.state.store
+    scorer, keep = find_scorer(request), Keep(request.app.state.store, request.app.state.desk)
+    if keep.desk:
+        await keep.desk.admit()
     body, request_id = await request.body(), request.scope["request_id"]
     language = choose_language(request.headers.get("accept-language", ""))
     if len(body) > SMALL:  # in a thread, so that others need not wait
         return await asyncio.to_thread(
-            lambda: _write(answer(body, scorer, request_id, store, language))
+            lambda: _write(answer(body, scorer, request_id, keep, language))
         )
     question = read_form(Question, body)
-    asking, asked = _ask(question, scorer, store), (request_id, language)
+    asking, asked = _ask(question, scorer, keep), (request_id, language)
     if question.explain:  # which takes longer than all else
         return _write(await asyncio.to_thread(_score, question, asking, asked))
     return _write(_tell(question, asking, await TOGETHER.score(asking), asked))
@@ -105,12 +106,12 @@ def answer(
     body: bytes,
     scorer: Scorer,
     request_id: str,
-    store: Store | None = None,
+    keep: Keep = NOWHERE,
     language: Language = "en",
 ) -> Scores:
-    """Return the answers to what the body asks, by what it tells and what the store has."""
+    """Return the answers to what the body asks, by what it tells and what is kept."""
     question = read_form(Question, body)
-    asking = _ask(question, scorer, store)
+    asking = _ask(question, scorer, keep)
     return _score(question, asking, (request_id, language))
 
 
@@ -118,11 +119,11 @@ def _score(question: Question, asking: Asking, asked: tuple[str, Language]) -> S
     return _tell(question, asking, score_together([asking])[0], asked)
 
 
-def _ask(question: Question, scorer: Scorer, store: Store | None) -> Asking:
+def _ask(question: Question, scorer: Scorer, keep: Keep) -> Asking:
     if question.explain:
         refuse_many(len(question.records))
     targets = choose_targets(question, question.as_of or datetime.now(UTC), scorer)
-    return Asking(scorer, store, question.records, tuple(targets), question.as_of)
+    return Asking(scorer, keep, question.records, tuple(targets), question.as_of)
 
 
 def _tell(

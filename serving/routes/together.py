@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from features.history import History
+from serving.receipts.desk import Desk
+from serving.receipts.issue import issue
 from serving.routes.records import Failed, Record, fail, tell_records
 from serving.routes.stored import join_all
 from serving.routes.strange import find_strange
@@ -19,12 +21,22 @@ from serving.scorer import Scorer, list_rows
 from serving.store.opened import Store
 
 
+class Keep(NamedTuple):
+    """Where rows of customers are kept, and where receipts of answers are handed in."""
+
+    store: Store | None = None
+    desk: Desk | None = None
+
+
+NOWHERE = Keep()
+
+
 @dataclass(frozen=True)
 class Asking:
     """Records to score by one scorer, as of a moment, or as of when they are scored."""
 
     scorer: Scorer
-    store: Store | None
+    keep: Keep
     records: Sequence[Record]
     targets: tuple[str, ...]
     as_of: datetime | None
@@ -53,17 +65,25 @@ Waiting = tuple[Asking, asyncio.Future[Scoring]]
 def score_together(askings: Sequence[Asking]) -> list[Scoring]:
     """Return what is told to each of those who ask the same of one scorer, but of other records."""
     as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
+    store, desk = askings[0].keep
     # A record is known by its place: two may speak of one customer.
     records = [record for asking in askings for record in asking.records]
-    joined = join_all({str(i): r for i, r in enumerate(records)}, askings[0].store)
+    joined = join_all({str(i): r for i, r in enumerate(records)}, store)
     each: dict[str, Row | Failed] = {**joined.failed}
     each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
     whole = {key: record for key, record in joined.records.items() if key not in each}
     history = tell_records(whole, as_of, scorer.norms, joined.listed)
-    for row in list_rows(scorer.look(history, as_of, askings[0].targets)) if whole else ():
-        key = row["customer_id"]
-        stored = (joined.warnings[key],) if key in joined.warnings else ()
-        each[key] = Row(row, stored + find_strange(whole[key], scorer.norms))
+    if whole:
+        seen = scorer.look(history, as_of, askings[0].targets)
+        issued = issue(seen, history, [record.customer_id for record in whole.values()])
+        rows = list_rows(seen)
+        for row, receipt in zip(rows, issued.receipts, strict=True):
+            key = row["customer_id"]
+            stored = (joined.warnings[key],) if key in joined.warnings else ()
+            told = {**row, "receipt": receipt}
+            each[key] = Row(told, stored + find_strange(whole[key], scorer.norms))
+        if desk:
+            desk.file(issued, rows)
     places = iter(range(len(records)))
     found = [[each[str(next(places))] for _ in asking.records] for asking in askings]
     return [Scoring(as_of, history, own) for own in found]
@@ -77,7 +97,8 @@ class Together:
 
     async def score(self, asking: Asking) -> Scoring:
         """Return what is told, by a pass that begins once nobody more comes in some turns."""
-        if asking.store and not asking.store.embedded:  # its answers come over a network
+        store = asking.keep.store
+        if store and not store.embedded:  # its answers come over a network
             return (await asyncio.to_thread(score_together, [asking]))[0]
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Scoring] = loop.create_future()

@@ -9,10 +9,13 @@ from starlette.responses import Response
 
 from serving.documents import openapi_30, swagger_20
 from serving.problems import Problem, answer_with_problems
+from serving.receipts.library import Library
 from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
+from serving.routes.movements import Pair
 from serving.routes.privacy import Erasures, Export
+from serving.routes.replays import Receipts
 from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
 from serving.tensors import InferenceError, InferenceRequest
@@ -29,6 +32,8 @@ FORMS: tuple[type[BaseModel], ...] = (
     Export,
     Invocations,
     InferenceRequest,
+    Receipts,
+    Pair,
     Problem,
     InferenceError,
 )
@@ -59,6 +64,8 @@ def make_app() -> FastAPI:
     app.state.templates = [(r.path_regex, r.path) for r in routes if "{" in r.path]
     app.state.scorer = None
     app.state.store = None
+    app.state.desk = None
+    app.state.library = Library([])
     app.state.reader = None
     app.state.reasons = []
     answer_with_problems(app)

@@ -7,10 +7,13 @@ from typing import Any
 import sqlalchemy as sql
 
 from contract.answers import ModelUsed
+from contract.flat import list_own
+from serving.receipts.issue import issue
+from serving.receipts.kept import Filed, write_receipts
 from serving.routes.records import Record, Scored, fail, tell, tell_records
 from serving.routes.stored import join
 from serving.routes.strange import find_strange
-from serving.scorer import Scorer
+from serving.scorer import Scorer, tell_flat
 from serving.store.answers import keep_answers
 from serving.store.opened import Store, now_us
 from serving.store.rows import Stored, read_stored
@@ -31,9 +34,10 @@ def refresh(
         tell_step(f"{counts['succeeded']:,} customers answered")
         with store.read() as connection:
             stored = read_stored(connection, ids)
-        answers = answer_all(scorer, as_of, stored)
+        filed, answers = answer_all(scorer, as_of, stored)
+        write_receipts(store, [filed])
         with store.write() as connection:
-            keep_answers(connection, as_of, answers)
+            keep_answers(connection, as_of, [_write(answer) for answer in answers])
         counts["succeeded"] += len(answers)
         counts["failed"] += len(stored) - len(answers)
     with store.write() as connection:
@@ -44,8 +48,8 @@ def refresh(
 
 def answer_all(
     scorer: Scorer, as_of: datetime, stored: Mapping[str, Stored]
-) -> list[dict[str, Any]]:
-    """Return the answers on customers known before the moment, each as POST /v1/scores has it."""
+) -> tuple[Filed, list[Scored]]:
+    """Return the answers on customers known before the moment, and their receipts."""
     records = {who: join(Record(customer_id=who), own)[0] for who, own in stored.items()}
     whole = {who: record for who, record in records.items() if fail(who, record) is None}
     norms = scorer.norms
@@ -54,11 +58,14 @@ def answer_all(
         ModelUsed(target=t, version=b.version, sha256=b.sha256) for t, b in scorer.bundles.items()
     ]
     beside = {"models": models, "attributes": norms.attributes}
-    told = (
-        tell(who := row["customer_id"], whole[who], row | beside, find_strange(whole[who], norms))
-        for row in scorer.score(history, as_of).to_pylist()
-    )
-    return [_write(answer) for answer in told]
+    seen = scorer.look(history, as_of)
+    issued = issue(seen, history)
+    rows = tell_flat(seen, list_own(scorer.bundles)).to_pylist()
+    answers = [
+        tell(who, whole[who], row | beside | {"receipt": one}, find_strange(whole[who], norms))
+        for who, one, row in zip(issued.customers, issued.receipts, rows, strict=True)
+    ]
+    return (issued, rows), answers
 
 
 def _write(answer: Scored) -> dict[str, Any]:

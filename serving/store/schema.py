@@ -87,20 +87,30 @@ CHANGES = Table(
     Column("changed_us", BigInteger, nullable=False),
 )
 
-# What was computed for one answer, so that it can be told again to the last bit.
+# What was computed for one answer, so that it can be told again to the last bit; what the answers
+# by the same models have in common is in a form.
 RECEIPTS = Table(
     "patron_receipts",
     META,
     Column("receipt", Text, primary_key=True),
     Column("customer_id", Text, nullable=False),
+    Column("form", Text, nullable=False),
     Column("as_of_us", BigInteger, nullable=False),
     Column("made_us", BigInteger, nullable=False),
-    Column("models", Text, nullable=False),
-    Column("dictionary", Text, nullable=False),
     Column("rows_sha256", Text, nullable=False),
     Column("features", LargeBinary, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
     Column("answer", Text, nullable=False),
     Index("patron_receipts_by_customer", "customer_id"),
+    Index("patron_receipts_by_age", "made_us"),
+)
+
+# Models, the features they read in their order, and a digest of the dictionary, as JSON.
+FORMS = Table(
+    "patron_receipt_forms",
+    META,
+    Column("form", Text, primary_key=True),
+    Column("told", Text, nullable=False),
 )
 
 # API keys: of the secret only a hash is kept.

@@ -58,6 +58,7 @@ WORTH = LifetimeValue(
 FLAT = {
     "customer_id": "C-1",
     "as_of": AS_OF,
+    "receipt": "0f3c",
     "stage": "active",
     "churn_probability": 0.31,
     "churn_percentile": 72,
@@ -106,6 +107,7 @@ FLAT = {
 WHOLE = Answer(
     customer_id="C-1",
     as_of=AS_OF,
+    receipt="0f3c",
     stage="active",
     churn=CHURN,
     next_purchase=NEXT,

@@ -10,7 +10,7 @@ import pytest
 from contract.bundle import load_bundles
 from serving.routes import together
 from serving.routes.records import Record
-from serving.routes.together import Asking, Together, score_together
+from serving.routes.together import NOWHERE, Asking, Together, score_together
 from serving.routes.web import make_app
 from serving.scorer import Scorer, list_rows
 from tests.serving.bundles import make_bundles
@@ -79,7 +79,7 @@ def test_nobody_pays_for_anothers_failure(scorer: Scorer) -> None:
 
     async def ask() -> list[Any]:
         gathered = Together()
-        askings = [Asking(scorer, None, [r], ("churn",), AS_OF) for r in (*sound, broken)]
+        askings = [Asking(scorer, NOWHERE, [r], ("churn",), AS_OF) for r in (*sound, broken)]
         asked = (gathered.score(asking) for asking in askings)
         return await asyncio.gather(*asked, return_exceptions=True)
 

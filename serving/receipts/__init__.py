@@ -1,0 +1,1 @@
+"""Receipts: what stands behind each answer, kept so that it can be told again and compared."""
