@@ -43,14 +43,6 @@ class Echo:
         return {"customer_id": customer_id}
 """
 
-PATRON = """
-import sys
-from pathlib import Path
-from serving.bento import Address, serve_bundles
-bundles, folder = (Path(word) for word in sys.argv[2:])
-sys.exit(serve_bundles(bundles, folder, Address("127.0.0.1", int(sys.argv[1]))))
-"""
-
 MLSERVER = "MLSERVER_PYTHON"  # names the Python of an environment of MLServer's own
 MODEL = "models:/patron-churn@champion"
 
@@ -95,9 +87,9 @@ def _serve_echo(port: int, *_: Any) -> list[str]:
     return [sys.executable, "-P", "-c", ECHO, str(port)]
 
 
-def _serve_patron(port: int, *places: Any) -> list[str]:
-    made, folder = places
-    return [sys.executable, "-P", "-c", PATRON, str(port), str(made.bundles), str(folder)]
+def _serve_patron(port: int, *_: Any) -> list[str]:
+    words = ["serve", "--registry", "--poll", "3600", "--port", str(port)]
+    return [sys.executable, "-P", "-m", "cli", *words, "--metrics-port", str(find_port())]
 
 
 SERVERS = {

@@ -1,7 +1,8 @@
 """Score in one pass what several callers ask at the same time.
 
 A pass costs calls of numpy, and hardly more for thirty customers than for two. Nobody waits for
-others to come: a pass takes those who have asked by the time it begins.
+others to come: a pass takes those who have come by the time it begins, and lets those whose
+question is being read already catch up, which takes some turns of the loop.
 """
 
 import asyncio
@@ -56,6 +57,8 @@ class Scoring(NamedTuple):
     each: list[Row | Failed]
 
 
+TURNS = 4  # of the loop, in which a question that has arrived is read; a few microseconds each
+
 Waiting = tuple[Asking, asyncio.Future[Scoring]]
 
 
@@ -93,7 +96,7 @@ class Together:
         self.waiting: list[Waiting] = []
 
     async def score(self, asking: Asking) -> Scoring:
-        """Return what is told, by a pass that begins once this turn of the loop is over."""
+        """Return what is told, by a pass that begins once nobody more comes in some turns."""
         store = asking.keep.store
         if store and not store.embedded:  # its answers come over a network
             return (await asyncio.to_thread(score_together, [asking]))[0]
@@ -101,8 +104,15 @@ class Together:
         future: asyncio.Future[Scoring] = loop.create_future()
         self.waiting.append((asking, future))
         if len(self.waiting) == 1:
-            loop.call_soon(self._pass)
+            loop.call_soon(self._turn, loop, 1, TURNS)
         return await future
+
+    def _turn(self, loop: asyncio.AbstractEventLoop, known: int, left: int) -> None:
+        come = len(self.waiting)
+        if left:
+            loop.call_soon(self._turn, loop, come, TURNS if come > known else left - 1)
+        else:
+            self._pass()
 
     def _pass(self) -> None:
         waiting, self.waiting = self.waiting, []
