@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from serving.store.opened import StoreError
 
+AWAY = "What is stored cannot be read or written now."
 MEDIA_TYPE = "application/problem+json"
 PLAIN = "/v2/"  # paths of the Open Inference Protocol, which has a form of error of its own
 
@@ -143,8 +144,7 @@ async def _on_refusal(request: Request, refusal: Any) -> Response:
 
 
 async def _on_store(request: Request, _error: Any) -> Response:
-    detail = "What is stored cannot be read or written now."
-    return refuse(request.scope, RefusalError("store_down", detail))
+    return refuse(request.scope, RefusalError("store_down", AWAY))
 
 
 async def _on_http(request: Request, error: Any) -> Response:

@@ -18,8 +18,8 @@ from serving.reasons.words import Language
 from serving.requests import read_form, require_json
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
+from serving.routes.questions import Question, Summary, choose_targets, name_model
 from serving.routes.records import Failed, fail, tell_records
-from serving.routes.scores import Question, Summary, choose_targets, name_model
 from serving.routes.stored import join_all
 from serving.scorer import Scorer
 from serving.store.opened import Store

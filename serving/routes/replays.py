@@ -15,8 +15,8 @@ from serving.problems import RefusalError
 from serving.receipts.desk import Desk
 from serving.receipts.replay import replay_all, tell_replay
 from serving.requests import Name, read_form, require_json
+from serving.routes.questions import Summary
 from serving.routes.records import Asked
-from serving.routes.scores import Summary
 from serving.routes.stored import find_store
 from serving.routes.told import describe
 from serving.scorer import Scorer

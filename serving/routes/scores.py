@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -10,41 +11,24 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.answers import ModelUsed
-from serving.problems import RefusalError
 from serving.reasons.explain import Reason, Told, explain
 from serving.reasons.languages import choose_language
-from serving.reasons.limit import MOST_EXPLAINED, refuse_many
+from serving.reasons.limit import refuse_many
 from serving.reasons.words import Language
-from serving.requests import Moment, Name, point, read_form, require_json
+from serving.requests import read_form, require_json
+from serving.routes.earlier import find_stored_answers
 from serving.routes.health import find_scorer
 from serving.routes.metrics import RECORDS
-from serving.routes.records import Asked, Failed, Record, Scored, tell
+from serving.routes.questions import Question, Summary, choose_targets, name_model
+from serving.routes.records import Failed, Scored, tell
 from serving.routes.together import NOWHERE, Asking, Keep, Scoring, Together, score_together
 from serving.scorer import Scorer
 
 ROUTER = APIRouter(tags=["scores"])
 
-AHEAD = timedelta(minutes=5)  # clocks differ
+FEW = 32  # records, up to which others may wait for an answer
 SMALL = 64 * 1024  # bytes of body, up to which an answer takes a few milliseconds
 TOGETHER = Together()
-
-
-class Question(Asked):
-    """Which customers to score, for which targets, as of when."""
-
-    as_of: Moment | None = Field(None, description="Now, unless told; what is later is ignored.")
-    targets: list[Name] | None = Field(None, max_length=50, description="All, unless told.")
-    records: list[Record] = Field(min_length=1, max_length=1000)
-    explain: bool = Field(False, description=f"Tell reasons; of {MOST_EXPLAINED} records at most.")
-
-
-class Summary(BaseModel):
-    """How many records have an answer."""
-
-    total: int
-    succeeded: int
-    failed: int
 
 
 # Told to machines as one object, whose parts hang on its status (serving/schemas.py).
@@ -85,15 +69,54 @@ async def post_scores(request: Request) -> Response:
         await keep.desk.admit()
     body, request_id = await request.body(), request.scope["request_id"]
     language = choose_language(request.headers.get("accept-language", ""))
+    asked = request_id, language
+
+    def respond() -> Response:
+        question = read_form(Question, body)
+        return _respond(question, _ask(question, scorer, keep), asked)
+
     if len(body) > SMALL:  # in a thread, so that others need not wait
-        return await asyncio.to_thread(
-            lambda: _write(answer(body, scorer, request_id, keep, language))
-        )
+        return await asyncio.to_thread(respond)
     question = read_form(Question, body)
-    asking, asked = _ask(question, scorer, keep), (request_id, language)
-    if question.explain:  # which takes longer than all else
-        return _write(await asyncio.to_thread(_score, question, asking, asked))
+    asking = _ask(question, scorer, keep)
+    if question.explain or question.max_age_s is not None or len(question.records) > FEW:
+        return await asyncio.to_thread(_respond, question, asking, asked)
     return _write(_tell(question, asking, await TOGETHER.score(asking), asked))
+
+
+def _respond(question: Question, asking: Asking, asked: tuple[str, Language]) -> Response:
+    """Return the stored answers that will do, and score the other records."""
+    stored = find_stored_answers(question, asking.targets, asking.scorer, asking.keep.store)
+    if not stored:
+        return _write(_score(question, asking, asked))
+    rest = [i for i in range(len(question.records)) if i not in stored]
+    named = [question.records[i] for i in rest]
+    named = [r.model_copy(update={"record_id": r.record_id or str(i)})
+             for i, r in zip(rest, named, strict=True)]  # fmt: skip
+    scores = Scores(
+        request_id=asked[0],
+        as_of=datetime.now(UTC),
+        summary=Summary(total=0, succeeded=0, failed=0),
+        results=[],
+    )
+    if named:
+        left = question.model_copy(update={"records": named})
+        scores = _score(left, replace(asking, records=named), asked)
+    return _write_with(stored, scores, rest)
+
+
+def _write_with(stored: Mapping[int, str], scores: Scores, rest: list[int]) -> Response:
+    """Return stored answers, as they were written, and new ones, each at its place."""
+    told = [one.model_dump_json(exclude_none=True) for one in scores.results]
+    results = {**stored, **dict(zip(rest, told, strict=True))}
+    failed, total = scores.summary.failed, len(results)
+    summary = Summary(total=total, succeeded=total - failed, failed=failed)
+    RECORDS.labels("ok").inc(summary.succeeded)
+    RECORDS.labels("error").inc(failed)
+    head = scores.model_copy(update={"summary": summary, "results": []})
+    listed = ",".join(results[i] for i in range(total))
+    body = head.model_dump_json().removesuffix("[]}") + f"[{listed}]}}"
+    return Response(body, media_type="application/json")
 
 
 def _write(scores: Scores) -> Response:
@@ -153,26 +176,3 @@ def _tell(
         summary=Summary(total=total, succeeded=total - failed, failed=failed),
         results=results,
     )
-
-
-def choose_targets(question: Question, as_of: datetime, scorer: Scorer) -> list[str]:
-    """Return the targets asked for, or refuse what no model here can answer."""
-    if as_of > datetime.now(UTC) + AHEAD:
-        fault = point(["as_of"], "in_the_future", "A moment that has come is expected.")
-        raise RefusalError("wrong_form", "The service cannot answer as of then.", errors=[fault])
-    targets = list(dict.fromkeys(question.targets or scorer.bundles))
-    known = f"The targets here are {', '.join(scorer.bundles)}."
-    faults = [
-        point(["targets", i], "unknown_target", known)
-        for i, target in enumerate(question.targets or ())
-        if target not in scorer.bundles
-    ]
-    if faults:
-        raise RefusalError("wrong_form", "No model here foretells that.", errors=faults)
-    return targets
-
-
-def name_model(scorer: Scorer, target: str) -> ModelUsed:
-    """Return which model answers for a target."""
-    bundle = scorer.bundles[target]
-    return ModelUsed(target=target, version=bundle.version, sha256=bundle.sha256)

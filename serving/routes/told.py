@@ -12,8 +12,8 @@ from starlette.responses import Response
 from contract.moments import as_micros
 from serving.problems import Problem
 from serving.requests import Name, read_form, require_json
+from serving.routes.questions import Summary
 from serving.routes.records import Asked, Interaction, Transaction
-from serving.routes.scores import Summary
 from serving.routes.stored import find_store
 from serving.store.opened import Store
 from serving.store.privacy import find_erased

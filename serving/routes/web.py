@@ -16,8 +16,8 @@ from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
 from serving.routes.movements import Pair
 from serving.routes.privacy import Erasures, Export
+from serving.routes.questions import Question
 from serving.routes.replays import Receipts
-from serving.routes.scores import Question
 from serving.routes.told import Interactions, Transactions
 from serving.tensors import InferenceError, InferenceRequest
 

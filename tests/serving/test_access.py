@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from serving.bento import build_bento
 from serving.routes import ROUTERS
-from serving.routes.scores import Question
+from serving.routes.questions import Question
 from serving.routes.told import Interactions, Transactions
 from serving.routes.web import make_app
 from serving.scopes import OPEN, ROUTES, find_scope, shape_path

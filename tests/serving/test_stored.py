@@ -13,7 +13,7 @@ from serving.scorer import Scorer
 from serving.store.nightly import refresh
 from serving.store.opened import open_store
 from tests.serving.bundles import make_bundles
-from tests.serving.running import Service, assert_problem, parse, running, score
+from tests.serving.running import Service, assert_problem, parse, post, running, score
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 LINES = [
@@ -184,3 +184,30 @@ def test_while_the_store_is_away_rows_that_are_told_are_answered(tmp_path: Path)
         assert_problem(last, 503, "store_down")
     assert "secret-word" not in log.read_text()
     assert json.dumps(LINES[0]["order_id"]) not in log.read_text()
+
+
+def test_a_stored_answer_will_do_where_it_is_new_enough(service):
+    service, url = service
+    for customer in ("old", "changed"):
+        keep(service, customer)
+    store = open_store(url)
+    refresh(store, service.scorer, AS_OF, lambda step: None)
+    store.close()
+    tell(service, "interactions", [{**ACTS[0], "interaction_id": "late", "customer_id": "changed"}])
+    asked = [{"customer_id": "old"}, {"customer_id": "changed"}, {"customer_id": "nobody"},
+             {"customer_id": "old", "transactions": LINES}]  # fmt: skip
+    answer = post(service, {"records": asked, "max_age_s": 3_600})
+    stored, *new = parse(answer.text)["results"]
+    assert stored["as_of"] == "2026-06-01T00:00:00Z"  # as of when it was stored
+    assert [r["record_id"] for r in (stored, *new)] == ["0", "1", "2", "3"]
+    assert parse(answer.text)["summary"] == {"total": 4, "succeeded": 4, "failed": 0}
+    assert all(r["as_of"] > "2026-06-02" for r in new)
+    [whole] = score(service, [{"customer_id": "old"}])["results"]
+    assert strip(stored) == strip(whole)
+    assert stored["receipt"] == whole["receipt"]
+    question = {"records": asked[:1], "max_age_s": 3_600, "targets": ["next_purchase"]}
+    [chosen] = parse(post(service, question).text)["results"]
+    assert "churn" not in chosen and chosen["next_purchase"] == whole["next_purchase"]
+    assert [model["target"] for model in chosen["models"]] == ["next_purchase"]
+    [anew] = parse(post(service, {"records": asked[:1], "max_age_s": 0}).text)["results"]
+    assert anew["as_of"] > "2026-06-02"
