@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from contract.answers import Band, Item, Money, Probability, Stage
 from serving.problems import Problem, RefusalError
 from serving.requests import point
 from serving.routes.stored import find_store
@@ -21,16 +23,46 @@ CACHED = {"Cache-Control": "private, max-age=300"}
 LONGEST = 128  # characters of an id
 
 
-class LastAnswer(BaseModel):
-    """The main figures of the last answer; beside these are the targets, with fewer figures.
+class ShortChance(BaseModel):
+    """The main figures of a chance, probabilities with four places."""
 
-    Probabilities have four places, and there are three categories at most.
-    """
+    probability: Probability
+    percentile: int
+    band: Band | None = None
+    horizon_days: int
+    expected_date: date | None = None
+
+
+class ShortCrossSell(BaseModel):
+    """The likeliest categories, three at most."""
+
+    items: list[Item]
+    horizon_days: int
+
+
+class ShortWorth(BaseModel):
+    """The main figures of a customer's worth."""
+
+    predicted: Money
+    total: Money
+    low: Money
+    high: Money
+    horizon_days: int
+
+
+class LastAnswer(BaseModel):
+    """The main figures of the last answer on a customer."""
 
     customer_id: str
-    as_of: str
-    stage: str
+    as_of: datetime
+    stage: Stage
     receipt: str | None = None
+    churn: ShortChance | None = None
+    next_purchase: ShortChance | None = None
+    cross_sell: ShortCrossSell | None = None
+    up_sell: ShortChance | None = None
+    lifetime_value: ShortWorth | None = None
+    own: dict[str, ShortChance] | None = None
     out_of_date: bool = Field(description="Whether something was told of the customer since.")
 
 
