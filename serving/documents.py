@@ -4,6 +4,7 @@ from typing import Any
 
 from serving.problems import KINDS, MEDIA_TYPE, PLAIN
 from serving.schemas import PLACE, find_named, simplify_schema, simplify_schemas
+from serving.scopes import OPEN, find_scope
 
 Json = dict[str, Any]
 
@@ -77,6 +78,8 @@ def _tell_operation(path: str, operation: Json) -> Json:
         if str(status) in operation["responses"] or _may(status, path, operation)
     }
     told = {**operation, "responses": {**answers, **problems}}
+    # Of several ways to show a key one is enough; where none is asked for, the list is empty.
+    told["security"] = [{name: []} for name in SECURITY] if find_scope(path) != OPEN else []
     if "parameters" in told:
         told["parameters"] = [
             {**p, "schema": simplify_schema(p["schema"])} for p in told["parameters"]

@@ -262,3 +262,12 @@ def test_a_query_is_told_in_both() -> None:
     assert (limit["in"], limit["type"], limit["required"]) == ("query", "integer", False)
     assert "422" in told["paths"]["/v1/said"]["get"]["responses"]
     assert json.dumps(told).count("HTTPValidationError") == 0
+
+
+def test_every_operation_says_whether_it_asks_for_a_key(openapi, swagger):
+    for document in (openapi, swagger):
+        asks = {path: o["security"] for path, of in document["paths"].items() for o in of.values()}
+        assert asks["/v1/scores"] == [{"ApiKey": []}, {"Basic": []}]
+        assert {path for path, ways in asks.items() if not ways} == {
+            "/livez", "/readyz", "/v2/health/live", "/v2/health/ready",
+        }  # fmt: skip
