@@ -22,13 +22,7 @@ from tests.serving.running import ENDED_WITHIN_S, find_port, wait_until_it_answe
 POSTS, AT_ONCE = 100, 4
 WITHIN_S = 0.3  # a CRM that waits for one second has to have its answer by then
 
-SERVE = """
-import sys
-from pathlib import Path
-from serving.bento import Address, serve_bundles
-home = Path(sys.argv[1])
-sys.exit(serve_bundles(home / "bundles", home, Address("127.0.0.1", int(sys.argv[2]))))
-"""
+SERVE = ("-m", "bentoml", "serve", "serving.app:Patron", "--host", "127.0.0.1")
 
 
 @contextmanager
@@ -36,10 +30,17 @@ def serving(home):
     """Serve with the store at home until the block ends, and end it as a power cut would."""
     port, log = find_port(), home / "service.log"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PATRON_")}
-    environment |= {"PYTHONPATH": str(find_sources())}
+    environment |= {
+        "PYTHONPATH": str(find_sources()),
+        "PATRON_HOME": str(home),
+        "PATRON_BUNDLES": str(home / "bundles"),
+        "PATRON_METRICS_PORT": str(port + 1),
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
     with log.open("ab") as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(home), str(port)],
+            [sys.executable, *SERVE, "--port", str(port), "--working-dir", str(find_sources())],
             env=environment, cwd=home, stdout=said, stderr=said, start_new_session=True,
         )  # fmt: skip
     try:
