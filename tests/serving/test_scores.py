@@ -1,6 +1,7 @@
 """What a question means: which moment, which targets, which sums."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -254,3 +255,20 @@ def test_ranges_of_no_customer_and_of_no_feature() -> None:
     assert seen.exceed(told).tolist() == [True, False, False, True]
     assert seen.exceed({"a": np.array([])}).tolist() == []
     assert measure_ranges({}).exceed(told).tolist() == [False] * 4
+
+
+def test_the_page_shows_what_is_answered(scorer: Scorer) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "serving.md").read_text("utf-8")
+    asked = re.search(r"<<'JSON'\n(.+?)\nJSON\n", page, re.S)
+    shown = re.search(r"```json\n(\{\"request_id\".+?)```", page, re.S)
+    assert asked and shown
+    told = json.loads(
+        answer(asked[1].encode(), scorer, "crm-77").model_dump_json(exclude_none=True)
+    )
+    printed = json.loads(shown[1])
+    for result in (*told["results"], *printed["results"]):
+        # A digest and the day's own hashes; all else is to be as it is printed.
+        result.pop("receipt", None)
+        for model in result.get("models", ()):
+            assert len(model.pop("sha256")) == 64
+    assert told == printed
