@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
+from typing import NamedTuple
 
 from contract.errors import BundleError, PatronError, RegistryError
 from contract.registry import CHAMPION, Registry
@@ -22,6 +25,16 @@ LIMITS = {
 }
 SOON_S = 2.0  # until the next look while something is amiss
 AGAIN_S = 60.0  # until what was refused is fetched again: it may have been put right
+KEPT = "kept"  # in the place of the run of what serves in place of a bad champion
+
+
+class Found(NamedTuple):
+    """A release on disk, what is in it, and why it is not of all champions, if so."""
+
+    name: str
+    versions: Sequence[Version]
+    lacking: str = ""
+    fetched: bool = False
 
 
 @dataclass
@@ -80,33 +93,68 @@ class Follower:
             return reason
         if name != self._good:
             try:
-                self._serve(name, versions)
+                lacking = self._serve(name, versions)
             except BundleError as error:
-                return self._refuse(name, str(error))
+                lacking = f"The newest champions are refused: {error}"
+            if lacking:
+                return self._refuse(name, lacking)
         self._good, self._refused = name, ("", "", 0.0)
         return ""
 
-    def _serve(self, name: str, versions: Sequence[Version]) -> None:
-        """Have the release on disk, whole and tried out, and point to it."""
-        if self._fetch(name, versions) or name != self.releases.find_current():
-            self.releases.point(name)
+    def _serve(self, name: str, versions: Sequence[Version]) -> str:
+        """Have a release on disk, whole and tried out, and point to it; return what it lacks."""
+        found = Found(name, versions) if self._is_good(name) else self._fetch(versions)
+        if found.fetched or found.name != self.releases.find_current():
+            self.releases.point(found.name)
             self.releases.tidy()
-        self.say(f"Champions: {', '.join(f'{v.target} {v.number}' for v in versions)}.")
+        if found.fetched or not found.lacking:
+            who = "Serving now" if found.lacking else "Champions"
+            self.say(f"{who}: {', '.join(f'{v.target} {v.number}' for v in found.versions)}.")
+        return found.lacking
 
-    def _fetch(self, name: str, versions: Sequence[Version]) -> bool:
-        """Return whether the release had to be downloaded; what is on disk is tried out too."""
-        assert self._registry is not None
-        if (self.releases.folder / name).is_dir():
-            try:
-                self._check(self.releases.folder / name)
-                return False
-            except BundleError as error:  # it was good once, and its source may still be
-                self.say(f"A release is fetched anew: {error}")
-        with self.releases.write(name) as folder:
-            for version in versions:
-                self._registry.fetch(version, folder)
-            self._check(folder)
+    def _is_good(self, name: str) -> bool:
+        """Return whether the release is on disk and can still answer."""
+        if not (self.releases.folder / name).is_dir():
+            return False
+        try:
+            self._check(self.releases.folder / name)
+        except BundleError as error:  # it was good once, and its source may still be
+            self.say(f"A release is fetched anew: {error}")
+            return False
         return True
+
+    def _fetch(self, versions: Sequence[Version]) -> Found:
+        """Return a release of the versions, where one is bad with what served before it."""
+        before, good, faults = self.releases.list_current(), [], []
+        with self.releases.gather() as folder:
+            for version in versions:
+                try:
+                    self._fetch_one(version, folder)
+                    good.append(version)
+                except BundleError as error:
+                    faults.append((version, error))
+            if faults and not before:  # half of what was promoted is no beginning
+                raise BundleError(" ".join(str(error) for _, error in faults))
+            kept = [
+                Version(v.target, before[v.target], KEPT) for v, _ in faults if v.target in before
+            ]
+            lacking = " ".join(_tell_fault(v, before.get(v.target), e) for v, e in faults)
+            if faults and before == {**before, **{v.target: v.number for v in good}}:
+                return Found(self.releases.find_current(), versions, lacking)
+            for version in kept:
+                shutil.copytree(self.releases.current / version.target, folder / version.target)
+            self._check(folder)
+            name = name_release([*good, *kept])
+            self.releases.finish(folder, name)
+        return Found(name, [*good, *kept], lacking, fetched=True)
+
+    def _fetch_one(self, version: Version, folder: Path) -> None:
+        """Put the version into the folder once it is whole and answers, alone as it is."""
+        assert self._registry is not None
+        with TemporaryDirectory(dir=folder) as alone:
+            self._registry.fetch(version, Path(alone))
+            self._check(Path(alone))
+            (Path(alone) / version.target).rename(folder / version.target)
 
     def _check(self, folder: Path) -> None:
         try:
@@ -119,8 +167,7 @@ class Follower:
                 "Train them anew with this version of Patron.",
             ) from error
 
-    def _refuse(self, name: str, found: str) -> str:
-        reason = f"The newest champions are refused: {found}"
+    def _refuse(self, name: str, reason: str) -> str:
         if name != self._refused[0]:
             more = self._news.refusals + 1
             self._news = self._news.model_copy(update={"refusals": more})
@@ -133,6 +180,11 @@ class Follower:
             self.say(reason or "The registry answers, and its champions serve.")
         self._news = news
         self.releases.tell(news)
+
+
+def _tell_fault(version: Version, before: str | None, error: BundleError) -> str:
+    goes_on = f"{version.target} {before} goes on" if before else "none served before it"
+    return f"The champion {version.target} {version.number} is refused, and {goes_on}: {error}"
 
 
 def name_release(versions: Sequence[Version]) -> str:

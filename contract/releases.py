@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contract.bundle import MANIFEST
+
 CURRENT = "current"
 NEWS = "news.json"
 UNFINISHED = ".unfinished"
@@ -45,17 +47,24 @@ class Releases:
         except OSError:
             return ""
 
+    def list_current(self) -> dict[str, str]:
+        """Return the version of each target in the release that serves."""
+        return {f.parts[-3]: f.parts[-2] for f in self.current.glob(f"*/*/{MANIFEST}")}
+
     @contextmanager
-    def write(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder; what is in it at the end becomes the release, if all went well."""
+    def gather(self) -> Iterator[Path]:
+        """Yield an empty folder, gone at the end unless it was finished."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(UNFINISHED, f"{name}-", self.folder))
+        made = Path(tempfile.mkdtemp(UNFINISHED, dir=self.folder))
         try:
             yield made
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            made.rename(self.folder / name)
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+    def finish(self, made: Path, name: str) -> None:
+        """Make what was gathered the release of that name."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        made.rename(self.folder / name)
 
     def point(self, name: str) -> None:
         """Make the release the one that serves; who follows the link sees the old or the new."""

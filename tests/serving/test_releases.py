@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -16,10 +17,10 @@ import pytest
 from contract.bundle import Bundle, load_bundle, load_bundles, save_bundle
 from contract.errors import RegistryError
 from contract.following import Follower
-from contract.registry import Registry, open_registry
+from contract.registry import CHAMPION, Registry, open_registry
 from contract.releases import KEPT, News, Releases
 from contract.settings import Settings
-from serving.swap import load_scorer
+from serving.swap import Swap, load_scorer
 from tests.serving.registered import (
     SPOILT,
     make_pair,
@@ -111,7 +112,7 @@ def test_what_is_spoilt_in_the_registry_never_serves(
         shop.follower.look()
     assert not canary.exists()
     news = shop.releases.read_news()
-    assert news.reason.startswith("The newest champions are refused: ")
+    assert news.reason.startswith("The champion churn 2 is refused, and churn 1 goes on: ")
     assert SPOILT[spoil] in news.reason
     assert news.refusals == 1
     assert shop.said[2:] == [news.reason]
@@ -120,6 +121,74 @@ def test_what_is_spoilt_in_the_registry_never_serves(
     shop.registry.rollback("churn")
     shop.follower.look()
     assert shop.releases.read_news() == News(refusals=1)
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_one_bad_champion_stays_behind_and_the_others_go_on(
+    shop: Shop, tmp_path: Path, spoil: Callable[[Path, Path], None]
+) -> None:
+    shop.follower.look()
+    first, folder = shop.releases.find_current(), tmp_path / "spoilt"
+    kept = load_bundles(shop.releases.current)["churn"].sha256
+    saved = save_bundle(shop.pair[1]["churn"], folder)
+    spoil(folder, tmp_path / "canary")
+    promote(shop.registry, register_folder(shop.registry, folder, saved, {}))
+    second = register(shop.registry, shop.pair[1]["next_purchase"], tmp_path / "second")
+    promote(shop.registry, second)
+    swap = Swap(shop.releases.current, SimpleNamespace(scorer=None, reasons=[]))
+    for _ in range(2):
+        shop.follower.look()
+    assert not (tmp_path / "canary").exists()
+    assert shop.versions() == {"churn": "1", "next_purchase": "2"}
+    # What the service answers by, and what it tells at /readyz.
+    assert swap.look()
+    assert {t: b.version for t, b in swap.state.scorer.bundles.items()} == shop.versions()
+    assert swap.state.scorer.bundles["churn"].sha256 == kept
+    [reason] = swap.state.reasons
+    assert reason.startswith("The champion churn 2 is refused, and churn 1 goes on: ")
+    assert SPOILT[spoil] in reason
+    assert shop.releases.read_news() == News(reason=reason, refusals=1)
+    assert shop.said[2:] == ["Serving now: next_purchase 2, churn 1.", reason]
+    # The same at the next start: nothing changes, and it is said why.
+    link = shop.releases.current.lstat()
+    shop.follow().look()
+    assert shop.releases.current.lstat() == link
+    assert shop.releases.read_news() == News(reason=reason, refusals=1)
+    shop.registry.rollback("churn")
+    shop.follower.look()
+    assert shop.versions() == {"churn": "1", "next_purchase": "2"}
+    assert shop.releases.read_news() == News(refusals=1)
+    assert swap.look()
+    assert swap.state.reasons == []
+    shop.registry.rollback("next_purchase")
+    shop.follower.look()
+    assert shop.releases.find_current() == first
+
+
+def test_a_first_release_is_of_all_champions_or_there_is_none(shop: Shop, tmp_path: Path) -> None:
+    file = shop.artifacts()[0]
+    file.write_bytes(file.read_bytes()[:-1])
+    shop.follower.look()
+    assert shop.releases.find_current() == ""
+    news = shop.releases.read_news()
+    assert news.reason.startswith("The newest champions are refused: model.ubj in the bundle of ")
+    assert news.refusals == 1
+    assert [f.name for f in shop.releases.folder.iterdir()] == ["news.json"]
+
+
+def test_a_bad_champion_of_a_new_target_serves_nowhere(shop: Shop, tmp_path: Path) -> None:
+    shop.registry.client.delete_registered_model_alias("patron-next_purchase", CHAMPION)
+    shop.follower.look()
+    assert shop.versions() == {"churn": "1"}
+    folder = tmp_path / "spoilt"
+    saved = save_bundle(shop.pair[1]["next_purchase"], folder)
+    plant_a_pickle(folder, tmp_path / "canary")
+    promote(shop.registry, register_folder(shop.registry, folder, saved, {}))
+    promote(shop.registry, register(shop.registry, shop.pair[1]["churn"], tmp_path / "second"))
+    shop.follower.look()
+    assert shop.versions() == {"churn": "2"}
+    news = shop.releases.read_news()
+    assert "The champion next_purchase 2 is refused, and none served before it: " in news.reason
 
 
 def test_a_bundle_that_is_whole_but_another_is_refused(shop: Shop, tmp_path: Path) -> None:
@@ -226,7 +295,7 @@ def test_a_registry_that_fails_oddly_ends_nothing(shop: Shop) -> None:
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     releases = Releases(tmp_path / "releases")
-    with pytest.raises(RegistryError), releases.write("a") as folder:
+    with pytest.raises(RegistryError), releases.gather() as folder:
         (folder / "half").touch()
         raise RegistryError("gone")
     assert list(releases.folder.iterdir()) == []
@@ -235,8 +304,8 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_the_newest_and_the_current_release_are_kept(tmp_path: Path) -> None:
     releases = Releases(tmp_path)
     for name in ("first", *"abcdefgh"):
-        with releases.write(name):
-            pass
+        with releases.gather() as folder:
+            releases.finish(folder, name)
     releases.point("first")
     os.utime(tmp_path / "first", (1, 1))
     (tmp_path / "x.unfinished").mkdir()
@@ -250,8 +319,9 @@ def test_the_newest_and_the_current_release_are_kept(tmp_path: Path) -> None:
 def test_who_follows_the_link_always_finds_a_whole_release(tmp_path: Path) -> None:
     releases, stop = Releases(tmp_path), Event()
     for name in "ab":
-        with releases.write(name) as folder:
+        with releases.gather() as folder:
             (folder / "name").write_text(name)
+            releases.finish(folder, name)
     releases.point("a")
 
     def flip() -> None:

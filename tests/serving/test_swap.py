@@ -73,9 +73,10 @@ def swap(tmp_path: Path) -> Swap:
     releases = Releases(tmp_path / "releases")
     first, second = make_pair(tmp_path / "pair")
     for name, bundles in (("first", first), ("second", second)):
-        with releases.write(name) as folder:
+        with releases.gather() as folder:
             for target, bundle in bundles.items():
                 save_bundle(bundle, folder / target / "1")
+            releases.finish(folder, name)
     releases.point("first")
     made = Swap(releases.current, SimpleNamespace(scorer=None, reasons=[]))
     assert made.look()
