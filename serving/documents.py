@@ -121,6 +121,7 @@ def _turn_parameter(parameter: Json) -> Json:
     kept = {n: part for n, part in parameter.items() if n != "schema"}
     told = {**_turn_schema(parameter["schema"]), **kept}
     told.pop("title", None)  # a parameter has none in 2.0, and x-ms-summary says the same
+    told.setdefault("x-ms-summary", parameter["name"].replace("_", " ").title())
     return told
 
 
