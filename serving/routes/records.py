@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer
-from contract.columns import AttributeKind
+from contract.columns import LARGEST_SUM, AttributeKind
 from contract.flat import nest_parts
 from contract.moments import as_micros
 from contract.norms import Norms
@@ -18,7 +18,6 @@ from serving.reasons.explain import Reason
 from serving.requests import Attributes, Moment, Name, Number, Text
 from serving.store.rows import Listed, find_since, list_entries
 
-LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 IGNORED = "rows_at_or_after_as_of_ignored"
 UNUSED = "attributes_not_used"
 UNTOLD = (None, "")
