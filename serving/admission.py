@@ -13,7 +13,6 @@ from serving.scopes import OPEN, find_scope
 from serving.store.keys import Key, hash_key
 from serving.store.opened import now_us
 
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patron", Basic realm="patron", charset="UTF-8"'}
 NO_KEY_YET = "No key was made yet, so only callers on this machine are answered: patron keys create"
 SHOW_ONE = "Show a key that counts: X-API-Key, Authorization: Bearer, or Basic."
 UNREAD = "The store that holds the keys cannot be read."
@@ -60,7 +59,7 @@ class Door:
             if wanted is not None and not key.may(wanted):
                 raise RefusalError("forbidden", f"This needs a key with the scope {wanted}.")
         elif not is_from_here(scope):
-            raise RefusalError("unauthorized", NO_KEY_YET, CHALLENGE)
+            raise RefusalError("unauthorized", NO_KEY_YET)
         if wanted is None:
             routes = ", ".join(sorted(scope["app"].state.paths))
             raise RefusalError("not_found", f"The routes are {routes}.")
@@ -72,7 +71,7 @@ class Door:
         whole = shown.whole if shown else b""
         same = hmac.compare_digest(key.hash if key else NOBODY, hash_key(whole))
         if key is None or not same or not key.is_live(now_us()):
-            raise RefusalError("unauthorized", SHOW_ONE, CHALLENGE)
+            raise RefusalError("unauthorized", SHOW_ONE)
         return key
 
     def _spend(self, key: Key) -> None:

@@ -15,22 +15,28 @@ from serving.store.opened import StoreError
 
 AWAY = "What is stored cannot be read or written now."
 MEDIA_TYPE = "application/problem+json"
+KEY = 'Bearer realm="patron", Basic realm="patron", charset="UTF-8"'
+SIGNATURE = 'Signature realm="patron"'  # no registered scheme: each CRM signs in its own way
 PLAIN = "/v2/"  # paths of the Open Inference Protocol, which has a form of error of its own
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of problem: its status, its title, and whether the same call may work later."""
+    """A kind of problem: its status, its title, and whether the same call may work later.
+
+    `challenge` is what a 401 asks for, which RFC 9110 (11.6.1) lets none be without.
+    """
 
     status: int
     title: str
     retry_after_s: int | None = None
+    challenge: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
     "not_json": Kind(400, "The body is not JSON"),
-    "unauthorized": Kind(401, "The request shows no key that counts"),
-    "wrong_signature": Kind(401, "The signature is not right"),
+    "unauthorized": Kind(401, "The request shows no key that counts", challenge=KEY),
+    "wrong_signature": Kind(401, "The signature is not right", challenge=SIGNATURE),
     "forbidden": Kind(403, "The key may not do this"),
     "not_found": Kind(404, "There is no such route"),
     "unknown_model": Kind(404, "There is no such model"),
@@ -92,6 +98,7 @@ def refuse(scope: Any, refusal: RefusalError) -> Response:
     plain = f"{scope['path']}/".startswith(PLAIN)
     content = _tell_error(refusal) if plain else _tell_problem(scope, refusal)
     headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    headers |= {"WWW-Authenticate": kind.challenge} if kind.challenge else {}
     headers |= refusal.headers
     if refusal.code.startswith("body_too"):
         headers["Connection"] = "close"  # the rest of the body is not read

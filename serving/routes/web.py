@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from serving.admission import Door
 from serving.documents import openapi_30, swagger_20
+from serving.faults import answer_faults
 from serving.problems import Problem, answer_with_problems
 from serving.receipts.library import Library
 from serving.requests import Attribute
@@ -71,6 +72,7 @@ def make_app() -> FastAPI:
     app.state.reasons = []
     app.state.door = Door()
     answer_with_problems(app)
+    answer_faults(app)
     return app
 
 

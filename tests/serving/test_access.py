@@ -1,5 +1,6 @@
 """Who may call what: every route of a Bento that runs, with every kind of key."""
 
+import asyncio
 import re
 import time
 from base64 import b64encode
@@ -11,8 +12,11 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from serving.admission import Door
 from serving.bento import build_bento
+from serving.problems import KEY, KINDS
 from serving.routes import ROUTERS
+from serving.routes.front import Front
 from serving.routes.questions import Question
 from serving.routes.told import Interactions, Transactions
 from serving.routes.web import make_app
@@ -121,7 +125,7 @@ def test_every_route_with_every_key(guarded: Guarded, served: tuple[str, str]) -
         said += [call(client, served, authorization=f"Bearer {told}")]
         said += [call(client, served, **{"x-api-key": told})]
     assert len({assert_refused(answer, 401, "unauthorized") for answer in said}) == 1
-    assert {a.headers["www-authenticate"].split()[0] for a in said} == {"Bearer"}
+    assert {a.headers["www-authenticate"] for a in said} == {KEY}
     for scope in SCOPES:
         answer = call(client, served, **{"x-api-key": keys[scope]})
         if scope in (wanted, "admin"):
@@ -130,6 +134,40 @@ def test_every_route_with_every_key(guarded: Guarded, served: tuple[str, str]) -
             assert "The routes are" not in answer.text
         else:
             assert f"scope {wanted}" in assert_refused(answer, 403, "forbidden")
+
+
+def test_every_401_says_what_it_asks_for() -> None:
+    asked = {name: kind.challenge for name, kind in KINDS.items() if kind.status == 401}
+    assert asked == {
+        "unauthorized": 'Bearer realm="patron", Basic realm="patron", charset="UTF-8"',
+        "wrong_signature": 'Signature realm="patron"',
+    }
+    assert not any(kind.challenge for kind in KINDS.values() if kind.status != 401)
+
+
+def test_every_401_of_every_route_says_what_it_asks_for(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    store = open_store(name_store(tmp_path))
+    app = make_app()
+    app.state.store = store
+
+    async def ask() -> list[tuple[tuple[str, str], httpx.Response]]:
+        link = httpx.ASGITransport(app=Front(app, app))
+        elsewhere = {"x-forwarded-for": "192.0.2.7"}
+        where = "http://127.0.0.1"
+        async with httpx.AsyncClient(transport=link, base_url=where, headers=elsewhere) as client:
+            paths = [(one, re.sub(r"{[^}]*}", "x", one[1])) for one in list_served()]
+            return [(one, await client.request(one[0], path)) for one, path in paths]
+
+    for door in (Door(()), Door(read_keys(store))):  # before and after a key is made
+        app.state.door = door
+        for (_, template), answer in asyncio.run(ask()):
+            if ROUTES[template] == OPEN:
+                assert answer.status_code != 401
+            else:
+                assert answer.status_code == 401
+                assert answer.headers.get_list("www-authenticate") == [KEY]
+    store.close()
 
 
 def test_a_key_may_be_shown_in_four_ways(guarded: Guarded) -> None:

@@ -186,6 +186,7 @@ def test_only_what_the_crm_signed_a_moment_ago_is_taken(store, post, way):
     for answer in wrong:
         problem = assert_problem(answer, 401, "wrong_signature")
         assert problem["instance"] == "/v1/hooks/{source}/{token}"
+        assert answer.headers["www-authenticate"] == 'Signature realm="patron"'
     assert list_letters(store) == []
     late = 250 if timed else 0
     assert post(path, body, **sign(body, late, url)).status_code == 202
