@@ -34,6 +34,8 @@ def part_tables(
     counts, done = {}, 0
     for name in EVENTS:
         counts[name] = 0
+        # What a part reads that has no rows of the table.
+        _collect(raw[name].head(0)).write_ipc(folder / f"{name}.arrow")
         with ExitStack() as stack:
             writers: dict[int, Any] = {}
             for batch in read_batches(raw[name]):
@@ -53,15 +55,13 @@ def part_tables(
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def open_part(
-    raw: Mapping[str, nw.LazyFrame], folder: Path, number: int
-) -> dict[str, nw.LazyFrame]:
+def open_part(folder: Path, number: int) -> dict[str, nw.LazyFrame]:
     """Return the rows of one part; a table that has none there is empty."""
     places = {name: folder / f"{name}-{number:05d}.arrow" for name in EVENTS}
-    places[PRODUCTS] = folder / f"{PRODUCTS}.arrow"
     return {
-        name: nw.from_native(pl.scan_ipc(place)) if place.exists() else _empty(raw[name])
-        for name, place in places.items()
+        name: nw.from_native(pl.scan_ipc(own if own and own.exists() else folder / f"{name}.arrow"))
+        for name in (*EVENTS, PRODUCTS)
+        for own in (places.get(name),)
     }
 
 
@@ -95,7 +95,3 @@ def _split(rows: pl.DataFrame, parts: int) -> Iterator[tuple[int, pa.Table]]:
 
 def _collect(table: nw.LazyFrame) -> pl.DataFrame:
     return pl.DataFrame(table.collect("polars").to_native())
-
-
-def _empty(table: nw.LazyFrame) -> nw.LazyFrame:
-    return table.head(0).collect("polars").lazy()

@@ -1,8 +1,10 @@
 """A batch from tables to rows: part by part, each done once, whatever stops it between two."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from serving.batch.answer import answer
 from serving.batch.asked import Asked
 from serving.batch.disk import move, write_parquet, write_whole
 from serving.batch.manifest import Counts, Manifest, Part, Plan, Written
+from serving.batch.processes import do_parts
 from serving.batch.work import Work, open_work
 from serving.scorer import Scorer
 
@@ -56,38 +59,57 @@ class Source:
     layout: Layout
 
 
+@dataclass(frozen=True)
+class Job:
+    """What every part of a batch has in common; it is sent to every process that works on it."""
+
+    scorer: Scorer
+    asked: Asked
+    layout: Layout
+    work: Work
+    sink: Sink
+
+
 def run(
-    job: tuple[Source, Scorer, Asked], plan: Plan, place: tuple[Path, Sink], tell: Tell
+    asked: tuple[Source, Scorer, Asked], plan: Plan, place: tuple[Path, Sink], tell: Tell
 ) -> Manifest:
     """Answer for every customer in the tables, and return what was done.
 
     `place` is the work folder and the sink. The same plan goes on where it was stopped.
     """
-    folder, sink = place
+    (source, scorer, wanted), (folder, sink) = asked, place
     with open_work(folder, plan) as work:
-        table_rows = _part(job[0].raw, plan.parts, work, tell)
-        counts, rows = Counts(), 0
-        for number in range(plan.parts):
-            part = work.find_done(number) or _do(job, (work, sink), number)
-            counts, rows = counts + part.counts, rows + part.rows
-            done = counts.customers
-            tell("customers", done, done * plan.parts // (number + 1))
-        numbers = range(plan.parts)
-        written = sink.publish(work, numbers)
-        sink.reject(pa.concat_tables(pq.read_table(work.rejects(n)) for n in numbers))
+        table_rows = _part(source.raw, plan.parts, work, tell)
+        job = Job(scorer, wanted, source.layout, work, sink)
+        left = [n for n in range(plan.parts) if work.find_done(n) is None]
+        for _ in do_parts(partial(do_part, job), left, sum(table_rows.values()) // plan.parts):
+            _tell_done(work, plan.parts, tell)
+        parts = [work.read_done(n) for n in range(plan.parts)]
+        written = sink.publish(work, range(plan.parts))
+        sink.reject(pa.concat_tables(pq.read_table(work.rejects(n)) for n in range(plan.parts)))
         manifest = Manifest(
-            plan=plan, counts=counts, table_rows=table_rows, rows=rows, written=tuple(written)
+            plan=plan,
+            counts=sum((part.counts for part in parts), Counts()),
+            table_rows=table_rows,
+            rows=sum(part.rows for part in parts),
+            written=tuple(written),
         )
         sink.tell(manifest)
         work.drop()
     return manifest
 
 
+def _tell_done(work: Work, parts: int, tell: Tell) -> None:
+    done = [part.counts.customers for n in range(parts) if (part := work.find_done(n))]
+    tell("customers", sum(done), sum(done) * parts // len(done))
+
+
 def _part(raw: Raw, parts: int, work: Work, tell: Tell) -> dict[str, int]:
     """Have the tables in parts, and return how many rows each has."""
     if not work.tables.exists():
         unfinished = work.folder / "tables.unfinished"
-        unfinished.mkdir(exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
         counts = part_tables(raw, parts, unfinished, lambda done: tell("rows", done, 0))
         write_whole(unfinished / "rows.json", json.dumps(counts).encode())
         move(unfinished, work.tables)
@@ -95,28 +117,25 @@ def _part(raw: Raw, parts: int, work: Work, tell: Tell) -> dict[str, int]:
     return counted
 
 
-def _do(job: tuple[Source, Scorer, Asked], place: tuple[Work, Sink], number: int) -> Part:
-    """Answer for the customers of one part."""
-    (source, scorer, asked), (work, sink) = job, place
-    raw = open_part(source.raw, work.tables, number)
-    rejected = list_rejects(raw, source.layout, asked)
-    history = gather(pick_usable(raw, source.layout))
+def do_part(job: Job, number: int) -> None:
+    """Answer for the customers of one part, and say that it is done."""
+    raw = open_part(job.work.tables, number)
+    rejected = list_rejects(raw, job.layout, job.asked)
+    history = gather(pick_usable(raw, job.layout))
     refused = pc.is_in(history.ids, rejected[CUSTOMER].cast(history.ids.type))
     known = history.choose(~refused.to_numpy(zero_copy_only=False))
-    rows = answer(scorer, known, asked)
+    rows = answer(job.scorer, known, job.asked)
     told = {c: n for c in CODES if (n := pc.sum(pc.equal(rejected["code"], c)).as_py())}
     answered = len(pc.unique(rows[CUSTOMER]))
-    customers = len(known) + len(rejected)
     counts = Counts(
-        customers=customers,
+        customers=len(known) + len(rejected),
         answered=answered,
         outside=len(known) - answered,
         rejected=told,
     )
-    write_parquet(work.rejects(number), [rejected], REJECTED)
-    part = Part(counts=counts, rows=len(rows), sha256=sink.put(work, number, rows))
-    work.mark_done(number, part)
-    return part
+    write_parquet(job.work.rejects(number), [rejected], REJECTED)
+    sha256 = job.sink.put(job.work, number, rows)
+    job.work.mark_done(number, Part(counts=counts, rows=len(rows), sha256=sha256))
 
 
 def list_rejects(raw: Raw, layout: Layout, asked: Asked) -> pa.Table:

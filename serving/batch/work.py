@@ -49,6 +49,13 @@ class Work:
         mark = self.folder / f"done-{number:05d}.json"
         return Part.model_validate_json(mark.read_text()) if mark.exists() else None
 
+    def read_done(self, number: int) -> Part:
+        """Return what a part says of itself that must be done."""
+        part = self.find_done(number)
+        if part is None:
+            raise WorkError(f"Part {number} is not done.", "Run the same command again.")
+        return part
+
     def mark_done(self, number: int, part: Part) -> None:
         """Say that a part is done, once its rows are where they belong."""
         write_whole(self.folder / f"done-{number:05d}.json", part.model_dump_json().encode())

@@ -1,8 +1,11 @@
 """A batch in parts gives the rows of one in a piece, and says of every customer what became."""
 
 import json
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from contract.flat import flat_schema
 from contract.tables import Tables, find_tables
 from features.engines import read_tables
 from features.gather import read_history
+from serving.batch import processes
 from serving.batch.answer import answer
 from serving.batch.asked import Asked, AskedError
 from serving.batch.disk import digest_file
@@ -26,6 +30,7 @@ from serving.scorer import Scorer
 from serving.sinks.opened import SinkError, open_sink
 from tests.serving.kinds import make_kinds
 
+ROOT = Path(__file__).resolve().parents[3]
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 TOLD: list[tuple[str, int, int]] = []
 
@@ -33,6 +38,23 @@ TOLD: list[tuple[str, int, int]] = []
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return Scorer(make_kinds(tmp_path_factory.mktemp("kinds")))
+
+
+def find_environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def list_children(process: int) -> list[int]:
+    told = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in told.split()]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("It never came.")
 
 
 def write(
@@ -244,6 +266,43 @@ write(scorer, find_tables({str(small_shop)!r}), Path({str(out)!r}), 4)
     for name in ("a.parquet", "a.rejected.parquet", "a.manifest.json"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
     assert not work.exists()
+
+
+def test_several_processes_make_the_same_rows(kinds, small_shop, tmp_path, monkeypatch):
+    tables = find_tables(str(small_shop))
+    write(kinds, tables, tmp_path / "one.parquet", 4, reasons=1)
+    monkeypatch.setattr(processes, "WORTH", 1)
+    monkeypatch.setattr(processes.os, "cpu_count", lambda: 2)
+    write(kinds, tables, tmp_path / "two.parquet", 4, reasons=1)
+    assert digest_file(tmp_path / "two.parquet") == digest_file(tmp_path / "one.parquet")
+    write(kinds, tables, tmp_path / "x.parquet", 4)
+    with pytest.raises(AskedError, match="no condition on a customer"):
+        write(kinds, tables, tmp_path / "y.parquet", 4, where="orders_365d + 1")
+
+
+def test_processes_end_with_the_one_that_started_them(small_shop, tmp_path):
+    code = f"""
+from serving.batch import processes
+from tests.serving.batch.test_run import *
+processes.WORTH, processes.os.cpu_count = 1, lambda: 2
+if __name__ == "__main__":
+    scorer = Scorer(make_kinds(Path({str(tmp_path / "kinds")!r})))
+    out = Path({str(tmp_path / "a.parquet")!r})
+    tables = find_tables({str(small_shop)!r})
+    write(scorer, tables, out, 40, reasons=3)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    parent = subprocess.Popen([sys.executable, "-P", str(script)], cwd=ROOT, env=find_environment())
+    work = tmp_path / "a.parquet.work"
+    wait_until(lambda: len(list(work.glob("done-*.json"))) > 2)
+    children = list_children(parent.pid)
+    parent.kill()
+    parent.wait()
+    assert len(children) >= 2
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    done = sorted(place.name for place in work.glob("done-*.json"))
+    assert 2 < len(done) < 40
 
 
 def test_work_on_another_plan_is_thrown_away(kinds, small_shop, tmp_path):
