@@ -1,6 +1,7 @@
 """The front door: one verb per job; a room is imported only when its verb is called."""
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -470,6 +471,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
         with lay_out_champions(open_registry(settings)) as folder:
             scorer = Scorer(load_bundles(folder))
         tell("scoring customers")
+        gc.freeze()  # models last as long as the process: garbage is not looked for among them
         counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
     print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
     return OK

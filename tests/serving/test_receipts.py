@@ -27,7 +27,8 @@ from serving.receipts.kept import find_kept, forget_receipts
 from serving.receipts.library import Library
 from serving.receipts.packing import join_rows, pack_rows, unpack_rows
 from serving.receipts.replay import ALTERED, replay, replay_all
-from serving.routes.records import Record, tell_records
+from serving.routes.histories import tell_records
+from serving.routes.records import Record
 from serving.routes.scores import Scores, answer
 from serving.routes.together import Keep
 from serving.scorer import Scorer
