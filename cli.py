@@ -1,6 +1,7 @@
 """The front door: one verb per job; a room is imported only when its verb is called."""
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import PatronError
 from contract.moments import read_moment
 from contract.settings import Settings, read_settings
-from progress import show_progress, show_steps
+from progress import show_progress, show_rate, show_steps
 
 if TYPE_CHECKING:
     from threading import Event
@@ -136,7 +137,17 @@ def read_words() -> argparse.ArgumentParser:
     score = add("score", score_tables, "Write a row of answers per customer.")
     _add_tables(score, needed=False)
     score.add_argument("--as-of", required=True, help="the moment to answer for")
-    score.add_argument("--out", type=Path, help="Parquet file to write")
+    score.add_argument("--out", help="FILE.parquet, FILE.csv or FOLDER to write")
+    score.add_argument(
+        "--targets", default="", help="targets to answer, with commas; all unless told"
+    )
+    score.add_argument("--reasons", type=int, default=0, help="reasons of each target (default 0)")
+    score.add_argument("--language", choices=("en", "zh"), default="en", help="of reasons")
+    score.add_argument("--where", default="", help='whom to answer for: "orders_365d >= 2"')
+    score.add_argument("--long", action="store_true", help="a row per target, not one for all")
+    score.add_argument("--parts", type=int, default=0, help="parts to work in; by size unless told")
+    score.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    score.add_argument("--json", action="store_true", help="print the summary as JSON")
     score.add_argument("--store", action="store_true", help="renew the answers in the store")
 
     replays = add("replay", replay_answer, "Make an answer again from its receipt.")
@@ -412,20 +423,34 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
-    from features.gather import read_history
-    from serving.batch import score_tables as score
+    from features.engines import read_tables
+    from serving.batch.asked import Asked
+    from serving.batch.planning import make_plan
+    from serving.batch.run import Source, run
+    from serving.batch.told import tell_manifest, tell_plan
+    from serving.scorer import Scorer
+    from serving.sinks.opened import open_sink
 
-    as_of = read_moment(arguments.as_of)
-    tables = _find(arguments)
-    with show_steps(3) as tell:
-        tell("reading tables")
-        history = read_history(tables, arguments.engine)
-        tell("fetching champions")
-        with lay_out_champions(open_registry(settings)) as folder:
-            bundles = load_bundles(folder)
-        tell("scoring customers")
-        answers = score(history, as_of, bundles, arguments.out)
-    print(f"{len(answers):,} customers in {arguments.out}")
+    targets = tuple(name for name in arguments.targets.split(",") if name)
+    asked = Asked(
+        as_of=read_moment(arguments.as_of),
+        targets=targets,
+        reasons=arguments.reasons,
+        language=arguments.language,
+        where=arguments.where,
+        long=arguments.long,
+    )
+    tables, place = _find(arguments), open_sink(arguments.out)
+    with lay_out_champions(open_registry(settings)) as folder:
+        scorer = Scorer(load_bundles(folder))
+    plan = make_plan(tables, scorer, asked, arguments.parts)
+    if arguments.dry_run:
+        print(tell_plan(plan, arguments.json))
+        return OK
+    source = Source(read_tables(tables, arguments.engine), tables.layout)
+    with show_rate() as tell:
+        manifest = run((source, scorer, asked), plan, place, tell)
+    print(tell_manifest(manifest, arguments.json))
     return OK
 
 
@@ -446,6 +471,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
         with lay_out_champions(open_registry(settings)) as folder:
             scorer = Scorer(load_bundles(folder))
         tell("scoring customers")
+        gc.freeze()  # models last as long as the process: garbage is not looked for among them
         counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
     print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
     return OK

@@ -8,10 +8,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
+from rich.text import Text
 
 
 @contextmanager
@@ -40,5 +44,34 @@ def show_steps(total: int | None = None) -> Iterator[Callable[[str], None]]:
 
         def tell(step: str) -> None:
             progress.update(task, description=step, advance=1)
+
+        yield tell
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate so far."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextmanager
+def show_rate() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that tells what is counted, how many are done, of how many; 0 if unknown.
+
+    A person sees the rate and the time left.
+    """
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # a log needs no bars
+    text = TextColumn("{task.completed:,.0f} {task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+        task = progress.add_task("", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            if progress.tasks[0].description != what:
+                progress.reset(task, total=total or None, description=what)
+            progress.update(task, completed=done, total=total or None)
 
         yield tell

@@ -10,6 +10,7 @@ AttributeKind = Literal["text", "number"]
 ATTRIBUTE = "attribute_"  # before an attribute's name: its feature, its column, its vocabulary
 MOST_ATTRIBUTES = 100
 LARGEST = 1e9  # of a number that an attribute, or a caller, may tell
+LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 
 
 @dataclass(frozen=True)

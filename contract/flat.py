@@ -44,7 +44,27 @@ def flat_schema(own: tuple[str, ...] = ()) -> pa.Schema:
 
 def list_own(targets: Iterable[str]) -> tuple[str, ...]:
     """Return the targets that are the shop's own."""
-    return tuple(name for name in targets if name not in Answer.model_fields)
+    return tuple(name for name in targets if not is_ours(name))
+
+
+def list_target_columns(target: str) -> dict[str, str]:
+    """Return the flat columns of one target, each with what it is called where only one is told."""
+    kind = _plain(Answer.model_fields[target].annotation) if is_ours(target) else Chance
+    named: dict[str, str] = {}
+    for name, info in kind.model_fields.items():
+        if listed := _find_listed(info.annotation):
+            for number in range(1, ITEMS + 1):
+                own = {f"{target}_{number}_{f}": f"{f}_{number}" for f in listed.model_fields}
+                named |= own
+        else:
+            flat = f"{target}_{name}"
+            named[FLAT_NAMES.get(flat, flat)] = name
+    return named
+
+
+def is_ours(target: str) -> bool:
+    """Return whether the target is one that every shop has, and not the shop's own."""
+    return target in Answer.model_fields
 
 
 def _flat_fields(model: type[BaseModel], prefix: str) -> list[pa.Field]:

@@ -1,5 +1,6 @@
 """Open a shop's tables on an engine: named and typed as the contract says, ready for features."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -27,14 +28,18 @@ class Frames:
 
 def open_tables(tables: Tables, engine: str = "polars") -> Frames:
     """Return the tables on the engine, without the rows that cannot be used (see `leave_out`)."""
-    raw = read_tables(tables, engine)
-    made = {name: leave_out(name, frame, tables.layout) for name, frame in raw.items()}
+    return pick_usable(read_tables(tables, engine), tables.layout)
+
+
+def pick_usable(raw: Mapping[str, nw.LazyFrame], layout: Layout) -> Frames:
+    """Return typed tables without the rows that cannot be used."""
+    made = {name: leave_out(name, frame, layout) for name, frame in raw.items()}
     return Frames(
         transactions=made["transactions"].rename({"ordered_at_us": "at_us"}),
         interactions=made["interactions"].rename({"occurred_at_us": "at_us"}),
         products=made["products"],
         customers=made["customers"],
-        layout=tables.layout,
+        layout=layout,
     )
 
 

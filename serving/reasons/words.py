@@ -35,17 +35,28 @@ class Spoken:
 
 def tell_feature(name: str, spoken: Spoken) -> str:
     """Return a sentence that holds the customer's own value of the feature."""
-    own = _SENTENCES.get(name)
-    told = own(spoken) if own else None
-    if told:
-        return told
-    value, english = spoken.values[name], spoken.language == "en"
-    if isnan(value):
-        text = _tell_missing(name, english)
-    else:
-        text = _name_rank(name, value, spoken) or tell_number(value, find_unit(name), english)
+    return make_teller(name, spoken)(spoken.values)
+
+
+def make_teller(name: str, spoken: Spoken) -> Callable[[Mapping[str, float]], str]:
+    """Return what tells the feature of one customer's values, all else as it is spoken."""
+    own, unit, english = _SENTENCES.get(name), find_unit(name), spoken.language == "en"
     label = _label(name, spoken)
-    return f"{label}: {text}." if english else f"{label}：{text}。"
+    start, end = (f"{label}: ", ".") if english else (f"{label}：", "。")
+    missing = f"{start}{_tell_missing(name, english)}{end}"
+    ranked = unit.endswith("rank")
+
+    def tell(values: Mapping[str, float]) -> str:
+        told = own(values, english) if own else None
+        if told:
+            return told
+        value = values[name]
+        if isnan(value):
+            return missing
+        text = _name_rank(name, value, spoken) if ranked else None
+        return f"{start}{text or tell_number(value, unit, english)}{end}"
+
+    return tell
 
 
 def tell_number(number: float, unit: str, english: bool) -> str:
@@ -97,8 +108,8 @@ def _name_rank(name: str, value: float, spoken: Spoken) -> str | None:
     """Return the name that a rank stands for; a number of a shop's own stays a number."""
     column = "category" if name == "favourite_category" else name
     known = spoken.norms.vocabulary.get(column, ())
-    ranked = find_unit(name).endswith("rank") and float(value).is_integer()
-    return known[int(value) - 1] if ranked and 1 <= value <= len(known) else None
+    held = float(value).is_integer() and 1 <= value <= len(known)
+    return known[int(value) - 1] if held else None
 
 
 def _tell_missing(name: str, english: bool) -> str:
@@ -118,9 +129,8 @@ _MISSING: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _tell_silence(spoken: Spoken) -> str:
-    silence, gap = (spoken.values.get(n, float("nan")) for n in BESIDE)
-    english = spoken.language == "en"
+def _tell_silence(values: Mapping[str, float], english: bool) -> str:
+    silence, gap = (values.get(n, float("nan")) for n in BESIDE)
     if isnan(silence):
         return "No order yet." if english else "尚未下过订单。"
     days = tell_number(silence, "days", english)
@@ -131,9 +141,9 @@ def _tell_silence(spoken: Spoken) -> str:
     return f"{start}; usual gap is {usual}." if english else f"{start}，通常间隔为{usual}。"
 
 
-def _tell_lateness(spoken: Spoken) -> str | None:
-    silence, gap = (spoken.values.get(n, float("nan")) for n in BESIDE)
-    times, english = spoken.values[LATENESS], spoken.language == "en"
+def _tell_lateness(values: Mapping[str, float], english: bool) -> str | None:
+    silence, gap = (values.get(n, float("nan")) for n in BESIDE)
+    times = values[LATENESS]
     # A gap of less than a day counts as one, and would not be told truly.
     if isnan(times) or isnan(silence) or not gap >= 1:
         return None
@@ -143,7 +153,7 @@ def _tell_lateness(spoken: Spoken) -> str | None:
     return f"已有{days}未下单，是通常间隔（{usual}）的{times:.1f}倍。"
 
 
-_SENTENCES: Mapping[str, Callable[[Spoken], str | None]] = {
+_SENTENCES: Mapping[str, Callable[[Mapping[str, float], bool], str | None]] = {
     SILENCE: _tell_silence,
     LATENESS: _tell_lateness,
 }

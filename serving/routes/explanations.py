@@ -17,9 +17,10 @@ from serving.reasons.limit import MOST_EXPLAINED, refuse_many
 from serving.reasons.words import Language
 from serving.requests import read_form, require_json
 from serving.routes.health import find_scorer
+from serving.routes.histories import tell_records
 from serving.routes.metrics import RECORDS
 from serving.routes.questions import Question, Summary, choose_targets, name_model
-from serving.routes.records import Failed, fail, tell_records
+from serving.routes.records import Failed, fail
 from serving.routes.stored import join_all
 from serving.scorer import Scorer
 from serving.store.opened import Store
@@ -111,7 +112,7 @@ def explain_all(
     results: dict[str, Explanation | Failed] = {**joined.failed}
     results |= {k: error for k, r in joined.records.items() if (error := fail(k, r))}
     whole = {key: record for key, record in joined.records.items() if key not in results}
-    history = tell_records(whole, as_of, scorer.norms, joined.listed)
+    history = tell_records(whole, as_of, scorer.norms, joined.listed, joined.kept)
     reasons = explain(scorer, history, (as_of, targets), Told(language))
     changes = find_changes(scorer, history, (as_of, targets), language)
     models = [name_model(scorer, target) for target in targets]

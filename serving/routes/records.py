@@ -1,24 +1,16 @@
 """A record: what a caller tells of one customer, and the answer or the error it gets."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from contract.answers import Answer
-from contract.columns import AttributeKind
+from contract.columns import LARGEST_SUM, AttributeKind
 from contract.flat import nest_parts
-from contract.moments import as_micros
-from contract.norms import Norms
-from features.history import History
-from features.told import Act, Entry, Line, tell_history
 from serving.reasons.explain import Reason
 from serving.requests import Attributes, Moment, Name, Number, Text
-from serving.store.rows import Listed, find_since, list_entries
 
-LARGEST_SUM = 1e12  # in millionths it fits the whole numbers that sums are taken over
 IGNORED = "rows_at_or_after_as_of_ignored"
 UNUSED = "attributes_not_used"
 UNTOLD = (None, "")
@@ -141,49 +133,16 @@ def make_failed(key: str, record: Record, code: ErrorCode, detail: str) -> Faile
     return Failed(record_id=record.record_id or key, customer_id=record.customer_id, error=error)
 
 
-def tell_records(
-    records: Mapping[str, Record],
-    as_of: datetime,
-    norms: Norms,
-    listed: Mapping[str, Sequence[Listed]] = MappingProxyType({}),
-) -> History:
-    """Return the records as a history that the scorer reads; every record is a known customer.
-
-    `listed` is what the store says of some of them, from when on.
-    """
-    places = list(enumerate(records.values()))
-    lines = [
-        Line(place, as_micros(line.ordered_at), line.order_id, line.amount, line.quantity,
-             line.discount, line.product_id or None)
-        for place, record in places
-        for line in record.transactions
-    ]  # fmt: skip
-    acts = [
-        Act(place, as_micros(act.occurred_at), act.kind, act.channel or None, act.value,
-            act.initiated_by or None)
-        for place, record in places
-        for act in record.interactions
-    ]  # fmt: skip
-    entries = [
-        Entry(place, as_micros(r.valid_from) if r.valid_from else 0, r.country or None,
-              r.kind or None, used)
-        for place, r in places
-        if (used := r.use(norms.attributes)) or r.country or r.kind or r.valid_from
-    ]  # fmt: skip
-    said = [listed.get(key, ()) for key in records]
-    entries += [entry for place, own in enumerate(said) for entry in list_entries(place, own)]
-    since = [find_since(r.since, own, as_of) for (_, r), own in zip(places, said, strict=True)]
-    return tell_history(list(records), lines, acts, entries, since, norms)
-
-
 def tell(key: str, record: Record, row: dict[str, Any], warnings: tuple[str, ...] = ()) -> Scored:
     """Return the answer to the record that a flat row of the scorer holds.
 
-    Beside it are the models that answered, the attributes they know, and what else is warned of.
+    Beside it are the models that answered, the attributes they know, whether rows of the store are
+    late, and what else is warned of.
     """
     as_of, lines, acts = row["as_of"], record.transactions, record.interactions
     late = (
-        any(line.ordered_at >= as_of for line in lines)
+        row.get("late", False)
+        or any(line.ordered_at >= as_of for line in lines)
         or any(act.occurred_at >= as_of for act in acts)
         or (record.since is not None and record.since >= as_of)
     )

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from features.history import History
 from serving.receipts.desk import Desk
 from serving.receipts.issue import issue
-from serving.routes.records import Failed, Record, fail, tell_records
+from serving.routes.histories import tell_records
+from serving.routes.records import Failed, Record, fail
 from serving.routes.stored import join_all
 from serving.routes.strange import find_strange
 from serving.scorer import Scorer, list_rows
@@ -72,7 +73,8 @@ def score_together(askings: Sequence[Asking]) -> list[Scoring]:
     each: dict[str, Row | Failed] = {**joined.failed}
     each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
     whole = {key: record for key, record in joined.records.items() if key not in each}
-    history = tell_records(whole, as_of, scorer.norms, joined.listed)
+    history = tell_records(whole, as_of, scorer.norms, joined.listed, joined.kept)
+    marks = joined.kept.mark(scorer.norms, as_of)
     if whole:
         seen = scorer.look(history, as_of, askings[0].targets)
         issued = issue(seen, history, [record.customer_id for record in whole.values()])
@@ -81,7 +83,7 @@ def score_together(askings: Sequence[Asking]) -> list[Scoring]:
             key = row["customer_id"]
             stored = (joined.warnings[key],) if key in joined.warnings else ()
             told = {**row, "receipt": receipt}
-            each[key] = Row(told, stored + find_strange(whole[key], scorer.norms))
+            each[key] = Row(told, stored + find_strange(whole[key], scorer.norms, marks.get(key)))
         if desk:
             desk.file(issued, rows)
     places = iter(range(len(records)))

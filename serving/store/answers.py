@@ -35,26 +35,30 @@ class Kept(NamedTuple):
 
 
 def keep_answers(
-    connection: Connection, as_of: datetime, told: Sequence[Mapping[str, Any]]
+    connection: Connection, as_of: datetime, told: Iterable[Mapping[str, Any]]
 ) -> None:
     """Store answers, each as POST /v1/scores tells it, in place of the customer's last ones."""
-    rows = []
-    erased = find_erased(connection, (answer["customer_id"] for answer in told))
-    for answer in told:
-        if answer["customer_id"] in erased:
-            continue  # since it was computed
-        short = shorten(answer)
-        rows.append(
-            {
-                "customer_id": answer["customer_id"],
-                "as_of_us": as_micros(as_of),
-                "made_us": now_us(),
-                "whole": json.dumps(answer, separators=(",", ":"), ensure_ascii=False),
-                "short": short,
-                "etag": hashlib.sha256(short.encode()).hexdigest()[:32],
-            }
-        )
-    write(connection, ANSWERS.c.customer_id, rows)
+    keep_rows(connection, [as_row(answer, as_of, now_us()) for answer in told])
+
+
+def as_row(answer: Mapping[str, Any], as_of: datetime, made_us: int) -> dict[str, Any]:
+    """Return the columns that the store has of an answer by what was known when it was made."""
+    short = shorten(answer)
+    return {
+        "customer_id": answer["customer_id"],
+        "as_of_us": as_micros(as_of),
+        "made_us": made_us,
+        "whole": json.dumps(answer, separators=(",", ":"), ensure_ascii=False),
+        "short": short,
+        "etag": hashlib.sha256(short.encode()).hexdigest()[:32],
+    }
+
+
+def keep_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store the answers in these rows, but for those on customers erased since."""
+    erased = find_erased(connection, (row["customer_id"] for row in rows))
+    kept = [row for row in rows if row["customer_id"] not in erased]
+    write(connection, ANSWERS.c.customer_id, kept)
 
 
 def shorten(answer: Mapping[str, Any]) -> str:

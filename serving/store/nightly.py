@@ -1,22 +1,23 @@
 """Answer on every customer of the store, and keep the answers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sql
 
-from contract.answers import ModelUsed
 from contract.flat import list_own
 from serving.receipts.issue import issue
 from serving.receipts.kept import Filed, write_receipts
-from serving.routes.records import Record, Scored, fail, tell, tell_records
-from serving.routes.stored import join
+from serving.routes.histories import tell_records
+from serving.routes.questions import name_model
+from serving.routes.records import Record, Scored, fail, tell
+from serving.routes.stored import join_held
 from serving.routes.strange import find_strange
 from serving.scorer import Scorer, tell_flat
-from serving.store.answers import keep_answers
+from serving.store.answers import as_row, keep_rows
+from serving.store.held import Held, read_held
 from serving.store.opened import Store, now_us
-from serving.store.rows import Stored, read_stored
 from serving.store.schema import ANSWERS, CUSTOMERS, INTERACTIONS, TRANSACTIONS
 
 PART = 2_000  # customers at a time
@@ -32,40 +33,45 @@ def refresh(
     counts, began = {"succeeded": 0, "failed": 0}, now_us()
     for ids in list_parts(store):
         tell_step(f"{counts['succeeded']:,} customers answered")
+        # What is told from here on is not in these answers, and puts them out of date.
+        made_us = now_us()
         with store.read() as connection:
-            stored = read_stored(connection, ids)
+            stored = read_held(connection, ids)
         filed, answers = answer_all(scorer, as_of, stored)
+        # One after the other: thousands of answers at once would be looked through as garbage.
+        rows = [as_row(_write(answer), as_of, made_us) for answer in answers]
         write_receipts(store, [filed])
         with store.write() as connection:
-            keep_answers(connection, as_of, [_write(answer) for answer in answers])
-        counts["succeeded"] += len(answers)
-        counts["failed"] += len(stored) - len(answers)
+            keep_rows(connection, rows)
+        counts["succeeded"] += len(rows)
+        counts["failed"] += len(stored) - len(rows)
     with store.write() as connection:
         # Who is in no table any more, or can have no answer, has no old one either.
         connection.execute(sql.delete(ANSWERS).where(ANSWERS.c.made_us < began))
     return counts
 
 
-def answer_all(
-    scorer: Scorer, as_of: datetime, stored: Mapping[str, Stored]
-) -> tuple[Filed, list[Scored]]:
-    """Return the answers on customers known before the moment, and their receipts."""
-    records = {who: join(Record(customer_id=who), own)[0] for who, own in stored.items()}
-    whole = {who: record for who, record in records.items() if fail(who, record) is None}
-    norms = scorer.norms
-    history = tell_records(whole, as_of, norms, {who: own.listed for who, own in stored.items()})
-    models = [
-        ModelUsed(target=t, version=b.version, sha256=b.sha256) for t, b in scorer.bundles.items()
-    ]
-    beside = {"models": models, "attributes": norms.attributes}
+def answer_all(scorer: Scorer, as_of: datetime, stored: Held) -> tuple[Filed, Iterator[Scored]]:
+    """Return the receipts of all customers known before the moment, and answer on each."""
+    joined = join_held({who: Record(customer_id=who) for who in stored}, stored)
+    whole = {who: record for who, record in joined.records.items() if fail(who, record) is None}
+    history = tell_records(whole, as_of, scorer.norms, joined.listed, joined.kept)
     seen = scorer.look(history, as_of)
     issued = issue(seen, history)
     rows = tell_flat(seen, list_own(scorer.bundles)).to_pylist()
-    answers = [
-        tell(who, whole[who], row | beside | {"receipt": one}, find_strange(whole[who], norms))
-        for who, one, row in zip(issued.customers, issued.receipts, rows, strict=True)
-    ]
-    return (issued, rows), answers
+    marks = joined.kept.mark(scorer.norms, as_of)
+    beside = {
+        "models": [name_model(scorer, target) for target in scorer.bundles],
+        "attributes": scorer.norms.attributes,
+    }
+
+    def tell_all() -> Iterator[Scored]:
+        for who, one, row in zip(issued.customers, issued.receipts, rows, strict=True):
+            mark, record = marks.get(who), whole[who]
+            told = row | beside | {"receipt": one, "late": mark and mark.late}
+            yield tell(who, record, told, find_strange(record, scorer.norms, mark))
+
+    return (issued, rows), tell_all()
 
 
 def _write(answer: Scored) -> dict[str, Any]:

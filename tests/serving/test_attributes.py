@@ -14,7 +14,8 @@ from contract.norms import Norms
 from features.compute import compute
 from features.dictionary import describe, fingerprint
 from serving.requests import read_json
-from serving.routes.records import UNUSED, Record, tell_records
+from serving.routes.histories import tell_records
+from serving.routes.records import UNUSED, Record
 from serving.routes.scores import answer
 from serving.routes.web import make_app
 from serving.scorer import Scorer

@@ -16,7 +16,8 @@ import sqlalchemy as sql
 from contract.moments import as_micros
 from contract.tables import find_tables
 from features.gather import read_history
-from serving.batch import answer_with_receipts
+from serving.batch.answer import answer as answer_batch
+from serving.batch.asked import Asked
 from serving.privacy import erase_customers
 from serving.problems import RefusalError
 from serving.receipts import desk as desks
@@ -26,7 +27,8 @@ from serving.receipts.kept import find_kept, forget_receipts
 from serving.receipts.library import Library
 from serving.receipts.packing import join_rows, pack_rows, unpack_rows
 from serving.receipts.replay import ALTERED, replay, replay_all
-from serving.routes.records import Record, tell_records
+from serving.routes.histories import tell_records
+from serving.routes.records import Record
 from serving.routes.scores import Scores, answer
 from serving.routes.together import Keep
 from serving.scorer import Scorer
@@ -100,7 +102,7 @@ def test_one_answer_has_one_receipt_however_its_rows_are_told(kinds: Scorer) -> 
 def test_the_batch_gives_the_receipts_of_the_service(kinds: Scorer, tmp_path: Path) -> None:
     records = draw_records(120)
     score_batch(kinds, records, tmp_path)
-    told = answer_with_receipts(kinds, read_history(find_tables(str(tmp_path))), AS_OF)
+    told = answer_batch(kinds, read_history(find_tables(str(tmp_path))), Asked(AS_OF))
     batch = dict(zip(*(told[name].to_pylist() for name in ("customer_id", "receipt")), strict=True))
     receipts = receive(kinds, *records)
     assert [batch[r["customer_id"]] for r in records] == receipts

@@ -17,7 +17,8 @@ from contract.ranges import measure_ranges
 from features.compute import compute
 from serving.problems import RefusalError
 from serving.requests import read_json, read_moment, read_number
-from serving.routes.records import Record, tell_records
+from serving.routes.histories import tell_records
+from serving.routes.records import Record
 from serving.routes.scores import Scores, answer
 from serving.routes.strange import find_strange
 from serving.scorer import Scorer

@@ -1,0 +1,1 @@
+"""The nightly job: tables to answers, part by part, resumable, whole or not there."""
