@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from contract.answers import ITEMS
 from contract.bundle import Bundle
 from contract.flat import FLAT_NAMES, list_own
 from contract.models import Numbers
@@ -18,7 +20,9 @@ from serving.reasons.words import LANGUAGES, Language, tell_number
 from serving.scorer import Scorer
 
 Measure = Literal["probability", "predicted"]
-MEASURES: Mapping[str, Measure] = {"chance": "probability", "worth": "predicted"}
+MEASURES: Mapping[str, Measure] = {
+    "chance": "probability", "choice": "probability", "worth": "predicted",
+}  # fmt: skip
 LEAST: Mapping[Measure, float] = {"probability": 0.0005, "predicted": 0.01}
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -41,11 +45,19 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     target: str
+    category: str | None = Field(None, description="Of a cross-sell: the category shown first.")
     edit: str = Field(description="As docs/reasons.md lists them.")
     measure: Measure
     before: float
     after: float
     text: str
+
+
+class _Answers(NamedTuple):
+    """What is answered to a target as it is and by each edit, NaN where nothing is."""
+
+    numbers: dict[str, Numbers]
+    categories: list[str | None] | None = None
 
 
 class _Best(NamedTuple):
@@ -66,36 +78,54 @@ def find_changes(
     a shop's own target it is not known, so that either way counts.
     """
     as_of = as_utc(asked[0])
-    bundles = [scorer.bundles[t] for t in asked[1] if scorer.bundles[t].manifest.kind in MEASURES]
-    if not bundles:
-        return {}
-    ids, told = _answer_all(scorer, history, (as_of, [b.target for b in bundles]))
+    ids, told = _answer_all(scorer, history, (as_of, asked[1]))
     changes: dict[str, list[Change]] = {own: [] for own in ids}
-    for bundle in bundles:
-        numbers = {edit: answers[bundle.target] for edit, answers in told.items()}
-        for own, best in zip(ids, _choose(bundle, numbers), strict=True):
-            if best:
-                changes[own].append(_tell(bundle, best, language))
+    for target, answers in told.items():
+        bundle = scorer.bundles[target]
+        categories = answers.categories or [None] * len(ids)
+        best = _choose(bundle, answers.numbers)
+        for own, category, one in zip(ids, categories, best, strict=True):
+            if one:
+                changes[own].append(_tell(bundle, (one, category), language))
     return changes
 
 
 def _answer_all(
-    scorer: Scorer, history: History, asked: tuple[datetime, list[str]]
-) -> tuple[list[str], dict[str, dict[str, Numbers]]]:
-    """Return the customers, and their answers as they are and by each edit, NaN where none is."""
+    scorer: Scorer, history: History, asked: tuple[datetime, Sequence[str]]
+) -> tuple[list[str], dict[str, _Answers]]:
+    """Return the customers, and what is answered to each target."""
     as_of, targets = asked
     at_us = as_micros(as_of)
     known = history.before(at_us).choose(history.known(at_us))
     columns = compute(known, {as_of: scorer.norms}, [OPEN]).columns
     now = Moment(known, at_us, columns)
-    told = {}
-    for edit in ("", *EDITS):
-        rows = scorer.score(EDITS[edit](now) if edit else known, as_of, targets)
-        names = {t: _name_column(scorer.bundles[t]) for t in targets}
-        told[edit] = {
-            t: rows[n].to_numpy(zero_copy_only=False).astype(float) for t, n in names.items()
-        }
-    return known.ids.to_pylist(), told
+    rows = {
+        edit: scorer.score(EDITS[edit](now) if edit else known, as_of, targets)
+        for edit in ("", *EDITS)
+    }
+    return known.ids.to_pylist(), {t: _read(scorer.bundles[t], rows) for t in targets}
+
+
+def _read(bundle: Bundle, rows: Mapping[str, pa.Table]) -> _Answers:
+    """Return a target's answers; of a choice the number is that of the category shown first."""
+    if bundle.manifest.kind != "choice":
+        name = _name_column(bundle)
+        return _Answers({edit: _number(told, name) for edit, told in rows.items()})
+    first = rows[""][f"{bundle.target}_1_category"].to_pylist()
+    numbers = {}
+    for edit, told in rows.items():
+        numbers[edit] = np.full(len(first), np.nan)  # by an edit it may not be shown any more
+        for place in range(1, ITEMS + 1):
+            shown = told[f"{bundle.target}_{place}_category"].to_pylist()
+            same = np.array([a is not None and a == b for a, b in zip(first, shown, strict=True)])
+            probability = _number(told, f"{bundle.target}_{place}_probability")
+            numbers[edit] = np.where(same, probability, numbers[edit])
+    return _Answers(numbers, first)
+
+
+def _number(rows: pa.Table, name: str) -> Numbers:
+    column: Numbers = rows[name].to_numpy(zero_copy_only=False).astype(float)
+    return column
 
 
 def _name_column(bundle: Bundle) -> str:
@@ -121,23 +151,27 @@ def _choose(bundle: Bundle, told: Mapping[str, Numbers]) -> list[_Best | None]:
     ]
 
 
-def _tell(bundle: Bundle, best: _Best, language: Language) -> Change:
+def _tell(bundle: Bundle, found: tuple[_Best, str | None], language: Language) -> Change:
+    best, category = found
     measure = MEASURES[bundle.manifest.kind]
     unit = "probability" if measure == "probability" else "money"
     before, after = (tell_number(n, unit, language == "en") for n in (best.before, best.after))
     start = SENTENCES[best.edit][LANGUAGES.index(language)]
     if language == "en":
+        of = f" for {category}" if category else ""
         text = (
-            f"{start}, the model would answer {after} instead of {before}. That is what it makes of"
-            " such a history, not a promise."
+            f"{start}, the model would answer {after}{of} instead of {before}. That is what it"
+            " makes of such a history, not a promise."
         )
     else:
+        of = f"对{category}" if category else ""
         text = (
-            f"{start}，模型给出的结果将是{after}，而不是{before}。"
+            f"{start}，模型{of}给出的结果将是{after}，而不是{before}。"
             "这只是模型对此类历史的判断，并非承诺。"
         )
     return Change(
         target=bundle.target,
+        category=category,
         edit=best.edit,
         measure=measure,
         before=best.before,

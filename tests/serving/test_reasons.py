@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import nan
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 
 from contract.bundle import load_bundles
+from contract.linear import Logistic
 from contract.models import log_odds
 from contract.moments import as_micros
 from contract.norms import Norms
 from contract.shares import Shares, share_chance
 from features.compute import compute
-from features.dictionary import FEATURES
+from features.dictionary import FEATURES, describe, fingerprint
 from features.pairs import PAIRS
 from features.told import Act, Line, tell_history
 from serving.bento import build_bento
@@ -309,6 +311,64 @@ def test_the_change_that_is_told_is_what_the_model_answers_of_the_edited_history
     assert silent["churn"].edit == "order_again" and silent["churn"].after < silent["churn"].before
     assert silent["churn"].text.startswith("With an order like the last one placed yesterday, the")
     assert not changes["c"]  # nothing is told of a prospect's churn, and no edit makes an order
+
+
+def test_the_change_of_a_cross_sell_is_of_the_category_shown_first():
+    plain = make_choice()
+    inputs = ("orders_ever", "visits_30d")
+    told = {"inputs": inputs, "dictionary": fingerprint(inputs)}
+    model = Logistic((("own_rate",), ("lift_mean",), ("visits_30d",)), (3.0, 1.0, 0.5), -0.7, 1.0)
+    bundle = replace(plain, model=model, manifest=plain.manifest.model_copy(update=told),
+                     entries=describe(inputs))  # fmt: skip
+    day = 86_400_000_000
+    lines = [Line(0, NOW - 40 * day, "1", 9.0, product_id="b"),
+             Line(1, NOW - 800 * day, "2", 9.0, product_id="h")]  # fmt: skip
+    history = tell_history([*"abc"], lines, [], [], [None] * 3, bundle.norms)
+    scorer = Scorer({"cross_sell": bundle})
+    changes = find_changes(scorer, history, (AS_OF, ["cross_sell"]))
+    now = Moment(history, NOW, compute(history, {AS_OF: NORMS}, [OPEN]).columns)
+    first = scorer.score(history, AS_OF).to_pylist()
+    edited = {n: scorer.score(edit(now), AS_OF).to_pylist() for n, edit in EDITS.items()}
+
+    def show(row):
+        return {row[f"cross_sell_{n}_category"]: row[f"cross_sell_{n}_probability"]
+                for n in range(1, 6)}  # fmt: skip
+
+    # One who ordered lately is shown hats; a visit is one more: .5 x log(1 + 1), times the slope.
+    (change,) = changes["a"]
+    assert (change.target, change.category, change.edit) == ("cross_sell", "hats", "visit")
+    assert change.before == first[0]["cross_sell_1_probability"]
+    assert change.after == show(edited["visit"][0])["hats"]
+    assert change.after == max(show(rows[0])["hats"] for rows in edited.values())
+    moved = log_odds(change.after) - log_odds(change.before)
+    assert moved == pytest.approx(0.9 * 0.5 * np.log(2), abs=1e-6)
+    before, after = (f"{100 * share:.0f} %" for share in (change.before, change.after))
+    assert change.text == (
+        f"With a visit yesterday, the model would answer {after} for hats instead of {before}."
+        " That is what it makes of such a history, not a promise."
+    )
+    # One who has left is told the shares of such; an order makes the model answer.
+    (change,) = changes["b"]
+    assert (change.category, change.edit) == ("scarves", "order_again")
+    assert change.before == 0.03  # LAPSED
+    assert change.after == show(edited["order_again"][1])["scarves"]
+    assert changes["c"] == []  # a prospect has no order to repeat, and is told shares throughout
+    (told,) = find_changes(scorer, history, (AS_OF, ["cross_sell"]), "zh")["a"]
+    assert told.text.startswith("假如客户昨天有过一次访问，模型对hats给出的结果将是")
+
+
+def test_a_category_that_an_edit_hides_is_not_told_of():
+    # Bought 500 days ago, scarves may be shown again; bought yesterday, they may not.
+    bundle = make_choice()
+    scorer = Scorer({"cross_sell": bundle})
+    lines = [Line(0, NOW - 500 * 86_400_000_000, "1", 9.0, product_id="s")]
+    history = tell_history(["a"], lines, [], [], [None], bundle.norms)
+    (row,) = scorer.score(history, AS_OF).to_pylist()
+    now = Moment(history, NOW, compute(history, {AS_OF: NORMS}, [OPEN]).columns)
+    (again,) = scorer.score(EDITS["order_again"](now), AS_OF).to_pylist()
+    shown = [again[f"cross_sell_{n}_category"] for n in range(1, 6)]
+    assert row["cross_sell_1_category"] == "scarves" and "scarves" not in shown
+    assert find_changes(scorer, history, (AS_OF, ["cross_sell"])) == {"a": []}
 
 
 # Over HTTP
