@@ -408,8 +408,8 @@ def load_tables(arguments: Arguments, settings: Settings) -> int:
     from serving.store.opened import open_store
 
     frames = open_tables(_find(arguments), arguments.engine)
-    with show_steps(3) as tell:
-        rows = load(open_store(settings.store_url), frames, tell)
+    with show_progress("loading rows") as move:
+        rows = load(open_store(settings.store_url), frames, move)
     print("\n".join(f"{name:20} {count:>12,}" for name, count in rows.items()))
     return OK
 

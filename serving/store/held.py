@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from features.arrow import ACTS, LINES, as_table
 from features.sums import Array, Whole
+from serving.store.opened import Store
 from serving.store.rows import (
     AT_ONCE,
     SAID,
@@ -23,11 +24,12 @@ from serving.store.rows import (
     as_moment,
     select_rows,
 )
-from serving.store.schema import INTERACTIONS, TRANSACTIONS
+from serving.store.schema import CUSTOMERS, INTERACTIONS, TRANSACTIONS
 
 _OWNER = ("customer_id", pa.string())
 _LINE = pa.schema([_OWNER, *list(LINES)[1:], ("currency", pa.string())])
 _ACT = pa.schema([_OWNER, *list(ACTS)[1:]])
+PART = 2_000  # customers at a time
 ROWS = 2_000  # fetched at once; more objects than that would be looked through as garbage
 _RENAMED = {"value": "amount"}  # as the store calls it
 
@@ -137,3 +139,22 @@ def _ask(connection: Connection, columns: Sequence[Any], ids: list[str]) -> Iter
     for first in range(0, len(ids), AT_ONCE):
         some = {"ids": ids[first : first + AT_ONCE]}
         yield from connection.execute(asked, some).partitions(ROWS)
+
+
+def list_customers(store: Store) -> Iterator[list[str]]:
+    """Yield the ids of every customer in some table, in order, a part at a time."""
+    columns = [table.c.customer_id for table in (TRANSACTIONS, INTERACTIONS, CUSTOMERS)]
+    last = ""
+    while True:
+        firsts = [
+            sql.select(c).distinct().where(c > last).order_by(c).limit(PART).subquery()
+            for c in columns
+        ]
+        every = sql.union(*(sql.select(first) for first in firsts)).subquery()
+        some = sql.select(every.c.customer_id).order_by(every.c.customer_id).limit(PART)
+        with store.read() as connection:
+            ids = list(connection.execute(some).scalars())
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]

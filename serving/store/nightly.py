@@ -16,11 +16,9 @@ from serving.routes.stored import join_held
 from serving.routes.strange import find_strange
 from serving.scorer import Scorer, tell_flat
 from serving.store.answers import as_row, keep_rows
-from serving.store.held import Held, read_held
+from serving.store.held import Held, list_customers, read_held
 from serving.store.opened import Store, now_us
-from serving.store.schema import ANSWERS, CUSTOMERS, INTERACTIONS, TRANSACTIONS
-
-PART = 2_000  # customers at a time
+from serving.store.schema import ANSWERS
 
 
 def refresh(
@@ -31,7 +29,7 @@ def refresh(
     Parts are written one after the other: one that is stopped leaves whole answers, old and new.
     """
     counts, began = {"succeeded": 0, "failed": 0}, now_us()
-    for ids in list_parts(store):
+    for ids in list_customers(store):
         tell_step(f"{counts['succeeded']:,} customers answered")
         # What is told from here on is not in these answers, and puts them out of date.
         made_us = now_us()
@@ -77,22 +75,3 @@ def answer_all(scorer: Scorer, as_of: datetime, stored: Held) -> tuple[Filed, It
 def _write(answer: Scored) -> dict[str, Any]:
     made: dict[str, Any] = answer.model_dump(mode="json", exclude_none=True, exclude={"record_id"})
     return made
-
-
-def list_parts(store: Store) -> Iterator[list[str]]:
-    """Yield the ids of every customer in some table, in order, a part at a time."""
-    columns = [table.c.customer_id for table in (TRANSACTIONS, INTERACTIONS, CUSTOMERS)]
-    last = ""
-    while True:
-        firsts = [
-            sql.select(c).distinct().where(c > last).order_by(c).limit(PART).subquery()
-            for c in columns
-        ]
-        every = sql.union(*(sql.select(first) for first in firsts)).subquery()
-        some = sql.select(every.c.customer_id).order_by(every.c.customer_id).limit(PART)
-        with store.read() as connection:
-            ids = list(connection.execute(some).scalars())
-        if not ids:
-            return
-        yield ids
-        last = ids[-1]

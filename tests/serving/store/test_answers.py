@@ -33,7 +33,7 @@ def tell(store, customer, at_us):
 def test_every_customer_of_the_tables_has_the_answer_that_the_batch_gives(
     store, scorer, small_shop
 ):
-    load(store, open_tables(find_tables(str(small_shop))), QUIET)
+    load(store, open_tables(find_tables(str(small_shop))), print)
     counts = refresh(store, scorer, AS_OF, QUIET)
     history = read_history(find_tables(str(small_shop)))
     batch = scorer.score(history, AS_OF).drop_columns(["warnings", "model_versions"]).to_pylist()

@@ -150,9 +150,9 @@ def test_an_erased_customer_does_not_come_back_by_a_load(store):
     )
     listed = pl.DataFrame({"customer_id": ["C-1", "C-2", "C-3"], "country": ["DE", "FR", "IT"]})
     frames = open_tables(Tables({"transactions": orders, "customers": listed}, Layout()))
-    assert load(store, frames, [].append)["transactions"] == 3
+    assert load(store, frames, print)["transactions"] == 3
     erase_customers(store, ["C-1"])
-    counts = load(store, frames, [].append)
+    counts = load(store, frames, print)
     assert (counts["transactions"], counts["customers"], counts["left out, erased"]) == (1, 2, 3)
     assert not any(count(store, table, "C-1") for table in HELD.values())
     assert count(store, HELD["transactions"], "C-2") == 1

@@ -1,6 +1,5 @@
 """Rows told once or often, by load or by callers, and what is then known of a customer."""
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -99,18 +98,6 @@ def test_told_rows_stay_where_they_are_newer_than_what_the_tables_hold(store):
     assert [at.order_id for at in read(store, "c")["c"].lines] == ["L0", "L1", "L2", "P5"]
     load(store, open_rows(transactions=orders(0, 5)), print)
     assert [at.order_id for at in read(store, "c")["c"].lines] == ["L0", "L5"]
-
-
-def test_a_load_that_fails_leaves_what_was_there(store):
-    load(store, open_rows(transactions=orders(0)), print)
-
-    def stop(step):
-        if "customers" in step:
-            raise KeyboardInterrupt
-
-    with suppress(KeyboardInterrupt):
-        load(store, open_rows(transactions=orders(0, 1, 2)), stop)
-    assert len(read(store, "c")["c"].lines) == 1
 
 
 def test_customers_bring_attributes_with_the_day_they_hold_from(store):
