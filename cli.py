@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from contract.tables import Tables
+    from serving.scorer import Scorer
     from serving.store.opened import Store
 
 Arguments = argparse.Namespace
@@ -173,6 +174,8 @@ def read_words() -> argparse.ArgumentParser:
         "--poll", type=float, default=10, metavar="SECONDS", help="between looks; default 10"
     )
 
+    add("worker", run_worker, "Do the jobs that callers left, until stopped.")
+    _add_sources(add("sources", list_sources, "Name tables that jobs may be about."))
     _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
     _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
     return parser
@@ -192,6 +195,19 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     gone = verbs.add_parser("revoke", help="make a key count no more")
     gone.set_defaults(verb=revoke_key)
     gone.add_argument("key_id", metavar="ID", help="as patron keys list tells it")
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(required=True, metavar="WHAT", help="add, list, remove")
+    made = whats.add_parser("add", help="give tables a name, which is all that a job tells")
+    made.set_defaults(verb=add_source)
+    made.add_argument("name", metavar="NAME", help="up to 48 of a-z 0-9 _ -")
+    made.add_argument("tables", help="folder, tables.toml or SQL URL, as workers see it")
+    made.add_argument("--preset", help="a named layout: online_retail_ii, completejourney")
+    whats.add_parser("list", help="say which there are").set_defaults(verb=list_sources)
+    gone = whats.add_parser("remove", help="make the name stand for nothing")
+    gone.set_defaults(verb=remove_source)
+    gone.add_argument("name", metavar="NAME", help="as patron sources list tells it")
 
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
@@ -595,6 +611,72 @@ def _say(told: str) -> None:
     print(f"patron: {told}", file=sys.stderr, flush=True)
 
 
+def run_worker(arguments: Arguments, settings: Settings) -> int:
+    """Do jobs until asked to stop; a part that is begun is ended first."""
+    import signal
+    from threading import Event
+
+    from serving.jobs.worker import run
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _open_store(settings) as store:
+        run(store, partial(_load_scorer, settings), stop, _say)
+    return OK
+
+
+def _load_scorer(settings: Settings) -> "Scorer":
+    """Return what answers now: the bundles that the service is told to serve, or the champions."""
+    from serving.swap import load_scorer
+
+    if settings.bundles:
+        return load_scorer(settings.bundles.resolve())
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
+
+    with lay_out_champions(open_registry(settings)) as folder:
+        return load_scorer(folder)
+
+
+def add_source(arguments: Arguments, settings: Settings) -> int:
+    """Give tables a name that jobs may tell, once they were found to be tables."""
+    from features.engines import open_tables
+    from serving.jobs.sources import Source
+    from serving.jobs.sources import add_source as add
+
+    arguments.tables = (
+        arguments.tables if "://" in arguments.tables else str(Path(arguments.tables).resolve())
+    )
+    open_tables(_find(arguments))
+    with _open_store(settings) as store:
+        add(store, Source(arguments.name, arguments.tables, arguments.preset))
+    print(f'Jobs may tell {{"source": "{arguments.name}"}} now.')
+    return OK
+
+
+def list_sources(arguments: Arguments, settings: Settings) -> int:
+    """Print the names that jobs may tell, and where their tables are but for a URL."""
+    from serving.jobs.sources import list_sources as list_them
+
+    with _open_store(settings) as store:
+        for source in list_them(store):
+            # A URL may hold a password.
+            place = source.tables.partition("://")[0] if "://" in source.tables else source.tables
+            print(f"{source.name:20} {source.preset or '-':20} {place}")
+    return OK
+
+
+def remove_source(arguments: Arguments, settings: Settings) -> int:
+    """Make a name stand for no tables."""
+    from serving.jobs.sources import remove_source as remove
+
+    with _open_store(settings) as store:
+        remove(store, arguments.name)
+    print(f"Jobs may tell {arguments.name} no more.")
+    return OK
+
+
 def create_hook(arguments: Arguments, settings: Settings) -> int:
     """Print the path of a new webhook address with its token, which is not kept."""
     from serving.hooks.addresses import create_hook as create
@@ -650,9 +732,11 @@ def erase_customers(arguments: Arguments, settings: Settings) -> int:
 
 def clean_store(arguments: Arguments, settings: Settings) -> int:
     """Write the store's tables anew; exit status 1 where someone read or wrote all the while."""
+    from serving.jobs.queue import forget_jobs
     from serving.store.privacy import rewrite
 
     with _open_store(settings) as store:
+        forget_jobs(store)
         cleaned = rewrite(store)
     print("Nothing deleted is left in the database." if cleaned else "Others use it: try again.")
     return OK if cleaned else WRONG
