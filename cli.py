@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import PatronError
+from contract.errors import BusyError, PatronError
 from contract.moments import read_moment
 from contract.settings import Settings, read_settings
 from progress import show_progress, show_rate, show_steps
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments, Settings], int]
 
-OK, WRONG, STOPPED = 0, 1, 130
+OK, WRONG, BUSY, STOPPED = 0, 1, 3, 130
 
 ENGINES = ("polars", "duckdb", "_duckdb", "pyspark", "py4j")
 UNREADABLE = (
@@ -37,7 +37,10 @@ UNREADABLE = (
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit status: 0 done, 1 refused, 2 not understood."""
+    """Run one verb and return the exit status: 0 done, 1 refused or failed, 2 not understood.
+
+    3 is that another process does it already, 130 that it was stopped by a key.
+    """
     arguments = read_words().parse_args(words)
     try:
         verb: Verb = arguments.verb
@@ -50,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return OK
     except Exception as error:
         print(f"patron: {explain(error)}", file=sys.stderr)
-        return WRONG
+        return BUSY if isinstance(error, BusyError) else WRONG
 
 
 def explain(error: Exception) -> str:
@@ -138,7 +141,9 @@ def read_words() -> argparse.ArgumentParser:
     score = add("score", score_tables, "Write a row of answers per customer.")
     _add_tables(score, needed=False)
     score.add_argument("--as-of", required=True, help="the moment to answer for")
-    score.add_argument("--out", help="FILE.parquet, FILE.csv or FOLDER to write")
+    score.add_argument(
+        "--out", help="where to: FILE.parquet, FILE.csv, FILE.duckdb, FOLDER, a SQL URL, store"
+    )
     score.add_argument(
         "--targets", default="", help="targets to answer, with commas; all unless told"
     )
@@ -439,7 +444,7 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
-    from features.engines import read_tables
+    from features.streaming import count_rows, stream_tables
     from serving.batch.asked import Asked
     from serving.batch.planning import make_plan
     from serving.batch.run import Source, run
@@ -456,17 +461,19 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
         where=arguments.where,
         long=arguments.long,
     )
-    tables, place = _find(arguments), open_sink(arguments.out)
+    tables, place = _find(arguments), open_sink(arguments.out, settings)
+    place[1].check(asked)
     with lay_out_champions(open_registry(settings)) as folder:
         scorer = Scorer(load_bundles(folder))
     plan = make_plan(tables, scorer, asked, arguments.parts)
     if arguments.dry_run:
-        print(tell_plan(plan, arguments.json))
+        rows = count_rows(tables, arguments.engine)
+        print(tell_plan(plan, (rows, place[1].name), arguments.json))
         return OK
-    source = Source(read_tables(tables, arguments.engine), tables.layout)
+    source = Source(stream_tables(tables, arguments.engine), tables.layout)
     with show_rate() as tell:
         manifest = run((source, scorer, asked), plan, place, tell)
-    print(tell_manifest(manifest, arguments.json))
+    print(tell_manifest(manifest, place[1].name, arguments.json))
     return OK
 
 
@@ -475,6 +482,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
+    from serving.batch.told import tell_refreshed
     from serving.scorer import Scorer
     from serving.store.nightly import refresh
     from serving.store.opened import open_store
@@ -489,7 +497,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
         tell("scoring customers")
         gc.freeze()  # models last as long as the process: garbage is not looked for among them
         counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
-    print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
+    print(tell_refreshed(counts, as_of, arguments.json))
     return OK
 
 

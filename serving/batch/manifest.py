@@ -1,5 +1,6 @@
 """What a batch says of itself, beside its rows and after them: its presence says all is there."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -43,6 +44,11 @@ class Plan(_Said):
     form: str = Field(description="wide, or long.")
     parts: int
     tables: Mapping[str, str] = Field(description="A fingerprint of each source.")
+
+    @property
+    def digest(self) -> str:
+        """What the plan is known by."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 class Part(_Said):
