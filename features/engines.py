@@ -12,6 +12,7 @@ from contract.errors import TablesError
 from contract.tables import Layout, SqlTable, Tables, find_columns, list_columns
 
 ENGINES = ("polars", "duckdb", "spark")  # each in its features/on_<name>.py, loaded once chosen
+JDBC = ("jdbc:", "postgresql")  # URLs of tables that Spark's tasks read themselves
 SPARK_NEEDS = "Run pip install 'patron[spark]' and install Java 17 or later (default-jre-headless)."
 
 
@@ -94,7 +95,9 @@ def _engine(name: str) -> Any:
 
 
 def _read(name: str, source: Any, engine: str) -> Any:
-    engine_module, fetched = _engine(engine), _fetch(source)
+    engine_module = _engine(engine)
+    far = isinstance(source, SqlTable) and source.url.startswith(JDBC)
+    fetched = source if far and engine == "spark" else _fetch(source)
     try:
         return engine_module.read(fetched)
     except (TypeError, ValueError) as error:
@@ -108,6 +111,8 @@ def _fetch(source: Any) -> Any:
     """Return what an engine can read: a file as it is, a SQL table as an Arrow table."""
     if not isinstance(source, SqlTable):
         return source
+    if source.url.startswith("jdbc:"):
+        raise TablesError("Only Spark reads over JDBC.", "Say --engine spark, or a SQLAlchemy URL.")
     import sqlalchemy as sql
 
     try:
