@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from contract.tables import Tables
+    from serving.batch.asked import Asked
     from serving.scorer import Scorer
     from serving.store.opened import Store
 
@@ -461,6 +462,8 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
         where=arguments.where,
         long=arguments.long,
     )
+    if arguments.engine == "spark":
+        return score_on_spark(arguments, settings, asked)
     tables, place = _find(arguments), open_sink(arguments.out, settings)
     place[1].check(asked)
     with lay_out_champions(open_registry(settings)) as folder:
@@ -474,6 +477,37 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     with show_rate() as tell:
         manifest = run((source, scorer, asked), plan, place, tell)
     print(tell_manifest(manifest, place[1].name, arguments.json))
+    return OK
+
+
+def score_on_spark(arguments: Arguments, settings: Settings, asked: "Asked") -> int:
+    """Write the champions' answers by Spark's tasks."""
+    from contract.champions import lay_out_champions
+    from contract.packed import pack_bundles, unpack_bundles
+    from contract.registry import open_registry
+    from features.engines import read_tables
+    from serving.batch.planning import make_plan
+    from serving.batch.run import Source
+    from serving.batch.told import tell_manifest, tell_plan
+    from serving.scorer import Scorer
+
+    tables = _find(arguments)
+    with lay_out_champions(open_registry(settings)) as folder:
+        packed = pack_bundles(folder)
+    opened = read_tables(tables, arguments.engine)  # which says so where Spark is not there
+    from serving.batch.on_spark import count_tasks, run_on_spark
+    from serving.sinks.on_spark import open_spark_sink
+
+    sink = open_spark_sink(arguments.out)
+    parts = arguments.parts or count_tasks(tables)
+    plan = make_plan(tables, Scorer(unpack_bundles(packed)), asked, parts)
+    if arguments.dry_run:
+        print(tell_plan(plan, ({}, sink.name), arguments.json))
+        return OK
+    source = Source(opened, tables.layout)
+    with show_rate() as tell:
+        manifest = run_on_spark((source, packed, asked), plan, sink, tell)
+    print(tell_manifest(manifest, sink.name, arguments.json))
     return OK
 
 

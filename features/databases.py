@@ -51,6 +51,8 @@ def count(source: SqlTable) -> int:
 
 @contextmanager
 def _connect(source: SqlTable) -> Iterator[sql.Connection]:
+    if source.url.startswith("jdbc:"):
+        raise TablesError("Only Spark reads over JDBC.", "Say --engine spark, or a SQLAlchemy URL.")
     with _telling(source):
         database = sql.create_engine(source.url)
         try:

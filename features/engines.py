@@ -13,6 +13,7 @@ from contract.tables import Layout, SqlTable, Tables, find_columns, list_columns
 from features.databases import fetch
 
 ENGINES = ("polars", "duckdb", "spark")  # each in its features/on_<name>.py, loaded once chosen
+JDBC = ("jdbc:", "postgresql")  # URLs of tables that Spark's tasks read themselves
 SPARK_NEEDS = "Run pip install 'patron[spark]' and install Java 17 or later (default-jre-headless)."
 
 
@@ -95,10 +96,9 @@ def _engine(name: str) -> Any:
 
 
 def _read(name: str, source: Any, engine: str) -> Any:
-    engine_module, fetched = (
-        _engine(engine),
-        fetch(source) if isinstance(source, SqlTable) else source,
-    )
+    engine_module, sql = _engine(engine), isinstance(source, SqlTable)
+    far = sql and engine == "spark" and source.url.startswith(JDBC)
+    fetched = fetch(source) if sql and not far else source
     try:
         return engine_module.read(fetched)
     except (TypeError, ValueError) as error:

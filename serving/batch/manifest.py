@@ -59,6 +59,12 @@ class Part(_Said):
     sha256: str = ""
 
 
+class Done(Part):
+    """A part that a task of Spark has done, and the rows of each table that it held."""
+
+    table_rows: Mapping[str, int]
+
+
 class Written(_Said):
     """A file, or a table, that holds rows."""
 

@@ -128,11 +128,21 @@ def _part(raw: Raw, parts: int, work: Work, tell: Tell) -> dict[str, int]:
 def do_part(job: Job, number: int) -> None:
     """Answer for the customers of one part, and say that it is done."""
     raw = open_part(job.work.tables, number)
-    rejected = list_rejects(raw, job.layout, job.asked)
-    history = gather(pick_usable(raw, job.layout))
+    found, rejected, counts = answer_part(raw, job.layout, job.scorer, job.asked)
+    write_parquet(job.work.rejects(number), [rejected], REJECTED)
+    sha256 = job.sink.put(job.work, number, found)
+    job.work.mark_done(number, Part(counts=counts, rows=len(found.rows), sha256=sha256))
+
+
+def answer_part(
+    raw: Raw, layout: Layout, scorer: Scorer, asked: Asked
+) -> tuple[Answered, pa.Table, Counts]:
+    """Return the rows of customers whose tables are whole here, who has none, and the counts."""
+    rejected = list_rejects(raw, layout, asked)
+    history = gather(pick_usable(raw, layout))
     refused = pc.is_in(history.ids, rejected[CUSTOMER].cast(history.ids.type))
     known = history.choose(~refused.to_numpy(zero_copy_only=False))
-    found = answer_whole(job.scorer, known, job.asked)
+    found = answer_whole(scorer, known, asked)
     told = {c: n for c in CODES if (n := pc.sum(pc.equal(rejected["code"], c)).as_py())}
     answered = len(pc.unique(found.rows[CUSTOMER]))
     counts = Counts(
@@ -141,9 +151,7 @@ def do_part(job: Job, number: int) -> None:
         outside=len(known) - answered,
         rejected=told,
     )
-    write_parquet(job.work.rejects(number), [rejected], REJECTED)
-    sha256 = job.sink.put(job.work, number, found)
-    job.work.mark_done(number, Part(counts=counts, rows=len(found.rows), sha256=sha256))
+    return found, rejected, counts
 
 
 def list_rejects(raw: Raw, layout: Layout, asked: Asked) -> pa.Table:

@@ -56,6 +56,7 @@ class Files:
         """Give all rows their place, in the order of the parts."""
         parts = [work.place(n) for n in numbers]
         self.place.parent.mkdir(parents=True, exist_ok=True)
+        self._beside("manifest.json").unlink(missing_ok=True)  # it speaks of other rows
         if self.kind == "folder":
             return self._publish_folder(work, parts)
         if self.kind == "csv":
