@@ -23,7 +23,7 @@ from features.rejects import CODES, WHY, find_rejects
 from features.timeline import CUSTOMER
 from serving.batch.answer import Answered, answer_whole
 from serving.batch.asked import Asked
-from serving.batch.disk import move, write_parquet, write_whole
+from serving.batch.disk import move, sync_file, write_parquet, write_whole
 from serving.batch.manifest import Counts, Manifest, Part, Plan, Written
 from serving.batch.processes import do_parts
 from serving.batch.work import Work, open_work
@@ -119,6 +119,8 @@ def _part(raw: Raw, parts: int, work: Work, tell: Tell) -> dict[str, int]:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         counts = part_tables(raw, parts, unfinished, lambda done: tell("rows", done, 0))
+        for file in unfinished.iterdir():
+            sync_file(file)  # what a part is read from must be there after a power cut, too
         write_whole(unfinished / "rows.json", json.dumps(counts).encode())
         move(unfinished, work.tables)
     counted: dict[str, int] = json.loads((work.tables / "rows.json").read_text())
