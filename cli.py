@@ -182,6 +182,7 @@ def read_words() -> argparse.ArgumentParser:
 
     add("worker", run_worker, "Do the jobs that callers left, until stopped.")
     _add_sources(add("sources", list_sources, "Name tables that jobs may be about."))
+    _add_webhooks(add("webhooks", list_webhooks, "Say who is told that jobs ended."))
     _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
     _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
     return parser
@@ -214,6 +215,25 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     gone = whats.add_parser("remove", help="make the name stand for nothing")
     gone.set_defaults(verb=remove_source)
     gone.add_argument("name", metavar="NAME", help="as patron sources list tells it")
+
+
+def _add_webhooks(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(
+        required=True, metavar="WHAT", help="create, list, rotate, revoke"
+    )
+    made = whats.add_parser("create", help="have an address told, and print its secret, this once")
+    made.set_defaults(verb=create_webhook)
+    made.add_argument("url", metavar="URL", help="https, or http on this machine")
+    whats.add_parser("list", help="say who is told, and how it went").set_defaults(
+        verb=list_webhooks
+    )
+    for name, verb, about in (
+        ("rotate", rotate_webhook, "print a new secret; the one before signs for a day more"),
+        ("revoke", revoke_webhook, "tell an address no more"),
+    ):
+        changed = whats.add_parser(name, help=about)
+        changed.set_defaults(verb=verb)
+        changed.add_argument("webhook_id", metavar="ID", help="as patron webhooks list tells it")
 
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
@@ -716,6 +736,49 @@ def remove_source(arguments: Arguments, settings: Settings) -> int:
     with _open_store(settings) as store:
         remove(store, arguments.name)
     print(f"Jobs may tell {arguments.name} no more.")
+    return OK
+
+
+def create_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Have an address told that jobs ended; on stdout the secret alone, beside it the id."""
+    from serving.jobs.webhooks import create_webhook as create
+
+    with _open_store(settings) as store:
+        webhook_id, secret = create(store, arguments.url)
+    print(f"{webhook_id}: copy the secret now, it is not shown again.", file=sys.stderr)
+    print(secret)
+    return OK
+
+
+def list_webhooks(arguments: Arguments, settings: Settings) -> int:
+    """Print who is told that jobs ended, and what became of it in the last week."""
+    from serving.jobs.webhooks import Tally
+    from serving.jobs.webhooks import list_webhooks as list_them
+
+    with _open_store(settings) as store:
+        told = [Tally._fields, *list_them(store)]
+    print("\n".join(" ".join(f"{one!s:15}" for one in row).rstrip() for row in told))
+    return OK
+
+
+def rotate_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Print a new secret of a webhook."""
+    from serving.jobs.webhooks import rotate_webhook as rotate
+
+    with _open_store(settings) as store:
+        secret = rotate(store, arguments.webhook_id)
+    print("The secret before signs for 24 hours more.", file=sys.stderr)
+    print(secret)
+    return OK
+
+
+def revoke_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Tell a webhook nothing any more."""
+    from serving.jobs.webhooks import revoke_webhook as revoke
+
+    with _open_store(settings) as store:
+        revoke(store, arguments.webhook_id)
+    print(f"{arguments.webhook_id} is told nothing any more.")
     return OK
 
 

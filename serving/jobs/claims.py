@@ -4,6 +4,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from serving.jobs.job import Job, read_jobs
+from serving.jobs.pieces import forget_pieces
 from serving.jobs.queue import end
 from serving.jobs.reports import blame
 from serving.store.opened import Store, now_us
@@ -35,19 +36,24 @@ def claim(store: Store, worker: str) -> Job | None:
         if not found:
             return None
         job_id = found[0].job_id
-        if found[0].attempts >= ATTEMPTS:
-            detail = f"{ATTEMPTS} attempts ended without a whole part."
-            end(connection, job_id, "failed", blame("too_many_attempts", detail))
-            return None
-        at_us = now_us()
-        connection.execute(
-            sql.update(JOBS)
-            .where(JOBS.c.job_id == job_id)
-            .values(state="processing", worker=worker, lease_us=at_us + LEASE_US,
-                    attempts=JOBS.c.attempts + 1,
-                    began_us=sql.func.coalesce(JOBS.c.began_us, at_us))
-        )  # fmt: skip
-        return read_jobs(connection.execute(sql.select(JOBS).where(JOBS.c.job_id == job_id)))[0]
+        if found[0].attempts < ATTEMPTS:
+            return _take(connection, job_id, worker)
+        detail = f"{ATTEMPTS} attempts ended without a whole part."
+        end(connection, job_id, "failed", blame("too_many_attempts", detail))
+    forget_pieces(store, job_id)
+    return None
+
+
+def _take(connection: Connection, job_id: str, worker: str) -> Job:
+    at_us = now_us()
+    connection.execute(
+        sql.update(JOBS)
+        .where(JOBS.c.job_id == job_id)
+        .values(state="processing", worker=worker, lease_us=at_us + LEASE_US,
+                attempts=JOBS.c.attempts + 1,
+                began_us=sql.func.coalesce(JOBS.c.began_us, at_us))
+    )  # fmt: skip
+    return read_jobs(connection.execute(sql.select(JOBS).where(JOBS.c.job_id == job_id)))[0]
 
 
 def _ask(store: Store, worker: str) -> sql.Select:

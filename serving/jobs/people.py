@@ -11,9 +11,10 @@ from contract.tables import Layout, Tables
 from features.engines import open_tables
 from serving.jobs.grouped import LINE, SOUND, group
 from serving.jobs.job import STORE, UPLOAD, Job
+from serving.jobs.pieces import lay_out
 from serving.jobs.sources import find_source
 from serving.jobs.tables import make_record, open_named
-from serving.jobs.uploads import OWNER, UploadError, is_list, lay_out, name_owner, open_upload
+from serving.jobs.uploads import OWNER, UploadError, is_list, name_owner, open_upload
 from serving.routes.records import Record
 from serving.routes.stored import Joined, join_all
 from serving.store.held import list_customers

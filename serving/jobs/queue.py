@@ -1,7 +1,6 @@
 """The queue: a job is put in once for each key, and ends once."""
 
 import secrets
-from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sql
@@ -10,14 +9,16 @@ from sqlalchemy.engine import Connection
 
 from serving.jobs.job import ENDED, Job, find_job, read_jobs
 from serving.jobs.notices import announce
+from serving.jobs.pieces import forget_pieces
 from serving.store.opened import Store, now_us
-from serving.store.schema import JOB_CHUNKS, JOB_CUSTOMERS, JOB_KEYS, JOBS
+from serving.store.schema import DELIVERIES, JOB_CHUNKS, JOB_CUSTOMERS, JOB_KEYS, JOBS
 
 DAY_US = 86_400_000_000
 KEY_KEPT_US = DAY_US
 KEPT_US = 7 * DAY_US
 ARRIVES_WITHIN_US = DAY_US // 24  # pieces of an upload whose job never came are forgotten then
 ID_BYTES = 16
+AT_ONCE = 20_000  # customers forgotten in one transaction
 
 
 class Wish(NamedTuple):
@@ -100,7 +101,9 @@ def cancel(store: Store, owner: str, job_id: str) -> Job | None:
             return None
         if found[0].state not in ENDED:
             end(connection, job_id, "cancelled")
-        return find_job(connection, owner, job_id)
+        job = find_job(connection, owner, job_id)
+    forget_pieces(store, job_id)
+    return job
 
 
 def end(
@@ -109,7 +112,7 @@ def end(
     state: Literal["complete", "failed", "cancelled"],
     fault: str | None = None,
 ) -> None:
-    """End the job: count, forget what was uploaded, and have it told to who wants to know."""
+    """End the job: count, and have it told to who wants to know; its upload is to go after."""
     this = JOB_CUSTOMERS.c.job_id == job_id
     counted = sql.select(JOB_CUSTOMERS.c.outcome, sql.func.count()).where(this)
     grouped = connection.execute(counted.group_by(JOB_CUSTOMERS.c.outcome))
@@ -124,7 +127,6 @@ def end(
                 total=None if read is None else sum(counts.values()),
                 succeeded=counts.get("succeeded", 0), failed=counts.get("failed", 0))
     )  # fmt: skip
-    connection.execute(sql.delete(JOB_CHUNKS).where(JOB_CHUNKS.c.job_id == job_id))
     announce(connection, job_id)
 
 
@@ -134,22 +136,31 @@ def forget_jobs(store: Store) -> int:
     with store.write() as connection:
         ended = sql.select(JOBS.c.job_id).where(JOBS.c.ended_us < at_us - KEPT_US)
         old = list(connection.execute(ended).scalars())
-        for one in old:
-            _forget(connection, one)
         connection.execute(sql.delete(JOB_KEYS).where(JOB_KEYS.c.made_us < at_us - KEY_KEPT_US))
+        sent = (DELIVERIES.c.state != "waiting") & (DELIVERIES.c.made_us < at_us - KEPT_US)
+        connection.execute(sql.delete(DELIVERIES).where(sent))
+        kept = sql.select(JOBS.c.job_id).where(JOBS.c.ended_us.is_(None))
         late = JOB_CHUNKS.c.made_us < at_us - ARRIVES_WITHIN_US
-        nobody = JOB_CHUNKS.c.job_id.not_in(sql.select(JOBS.c.job_id))
-        connection.execute(sql.delete(JOB_CHUNKS).where(late, nobody))
+        left = sql.select(JOB_CHUNKS.c.job_id).where(late, JOB_CHUNKS.c.job_id.not_in(kept))
+        gone = list(connection.execute(left.distinct()).scalars())
+    for one in gone:  # of jobs that never came, or whose worker ended before its upload went
+        forget_pieces(store, one)
+    for one in old:
+        _forget(store, one)
     return len(old)
 
 
-def forget_chunks(store: Store, job_id: str) -> None:
-    """Forget what was uploaded and is of no use."""
+def _forget(store: Store, job_id: str) -> None:
+    """Forget a job: its customers some at a time, so that nobody else waits long to write."""
+    this = JOB_CUSTOMERS.c.job_id == job_id
+    first = sql.select(sql.func.min(JOB_CUSTOMERS.c.row)).where(this)
+    while True:
+        with store.write() as connection:
+            row = connection.execute(first).scalar()
+            if row is None:
+                break
+            some = this & (JOB_CUSTOMERS.c.row < row + AT_ONCE)
+            connection.execute(sql.delete(JOB_CUSTOMERS).where(some))
     with store.write() as connection:
-        connection.execute(sql.delete(JOB_CHUNKS).where(JOB_CHUNKS.c.job_id == job_id))
-
-
-def _forget(connection: Connection, job_id: str) -> None:
-    tables: Iterable[sql.Table] = (JOB_CUSTOMERS, JOB_CHUNKS, JOB_KEYS, JOBS)
-    for table in tables:
-        connection.execute(sql.delete(table).where(table.c.job_id == job_id))
+        for table in (JOB_KEYS, JOBS):
+            connection.execute(sql.delete(table).where(table.c.job_id == job_id))

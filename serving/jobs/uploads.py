@@ -1,28 +1,28 @@
-"""Uploads: kept in the store in pieces, read from a file, and rid of who is erased."""
+"""Uploads: their forms, what they must hold, and how they are rid of who is erased."""
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sql
 
 from contract.columns import TABLES
 from contract.errors import PatronError
-from serving.store.opened import Store, now_us
+from serving.jobs.pieces import forget_pieces, lay_out, replace_pieces
+from serving.store.opened import Store
 from serving.store.schema import JOB_CHUNKS, JOBS
 
 LARGEST = 150_000_000  # bytes
-PIECE = 1024 * 1024
-PIECES_AT_ONCE = 8  # in one transaction, so that nobody else has to wait long to write
 FORMS: Mapping[str, str] = {
     "text/csv": "csv",
     "application/x-ndjson": "jsonl",
     "application/vnd.apache.parquet": "parquet",
 }
+# What Polars would unpack by itself, however much comes out: gzip, zstd and zlib.
+PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 LONGEST_LINE = 1024 * 1024  # of the first, which names the columns
 
 MAY_COME = [column.name for column in TABLES["transactions"].columns if not column.required]
@@ -35,40 +35,11 @@ class UploadError(PatronError):
     code = "upload"
 
 
-def keep_pieces(store: Store, job_id: str, file: IO[bytes]) -> None:
-    """Put the file into the store, some pieces at a time."""
-    place = 0
-    file.seek(0)
-    while pieces := [piece for _ in range(PIECES_AT_ONCE) if (piece := file.read(PIECE))]:
-        at_us = now_us()
-        rows = [
-            {"job_id": job_id, "place": place + i, "body": piece, "made_us": at_us}
-            for i, piece in enumerate(pieces)
-        ]
-        with store.write() as connection:
-            connection.execute(sql.insert(JOB_CHUNKS), rows)
-        place += len(pieces)
-
-
-@contextmanager
-def lay_out(store: Store, job_id: str) -> Iterator[tuple[Path, str]]:
-    """Yield a file that holds the upload, and its form, as long as somebody reads from it."""
-    # One question, whose answer is of one moment: an erasure writes uploads anew.
-    joined = sql.join(JOB_CHUNKS, JOBS, JOB_CHUNKS.c.job_id == JOBS.c.job_id)
-    asked = sql.select(JOB_CHUNKS.c.body, JOBS.c.form).select_from(joined)
-    own = asked.where(JOBS.c.job_id == job_id).order_by(JOB_CHUNKS.c.place)
-    form = "csv"
-    with tempfile.NamedTemporaryFile(prefix="patron-job-") as file:
-        with store.read() as connection:
-            for piece, told in connection.execute(own.execution_options(yield_per=PIECES_AT_ONCE)):
-                file.write(piece)
-                form = told
-        file.flush()
-        yield Path(file.name), form
-
-
 def open_upload(file: Path, form: str) -> pl.LazyFrame:
     """Return the upload as a lazy frame; of text, but for Parquet, which knows its types."""
+    with file.open("rb") as opened:
+        if opened.read(4).startswith(PACKED):
+            raise UploadError("The upload is compressed.", "Send it as it is.")
     try:
         if form == "csv":
             frame = pl.scan_csv(file, infer_schema=False)
@@ -117,17 +88,29 @@ def name_owner(frame: pl.LazyFrame) -> pl.Expr:
 def leave_out(store: Store, ids: Iterable[str]) -> None:
     """Write every upload anew that speaks of these customers, without them."""
     gone = list(ids)
+    forget_ended(store)
     with store.read() as connection:
         uploads = sql.select(JOBS.c.job_id).where(JOBS.c.form.is_not(None))
         waiting = list(connection.execute(uploads.where(JOBS.c.ended_us.is_(None))).scalars())
     for job_id in waiting:
-        with lay_out(store, job_id) as (file, form):
+        with lay_out(store, job_id) as (file, form), tempfile.TemporaryFile() as anew:
             try:
                 kept = _leave_out(open_upload(file, form), gone)
             except (UploadError, pl.exceptions.PolarsError):
                 kept = pl.DataFrame()  # nobody can read it, or say of whom it speaks
-        if kept is not None:
-            _replace(store, job_id, kept)
+            if kept is not None:
+                kept.write_parquet(anew)
+                replace_pieces(store, job_id, anew, "parquet")
+
+
+def forget_ended(store: Store) -> None:
+    """Forget uploads of jobs that ended, which a worker that was killed may have left."""
+    joined = sql.join(JOB_CHUNKS, JOBS, JOB_CHUNKS.c.job_id == JOBS.c.job_id)
+    ended = sql.select(JOBS.c.job_id).select_from(joined).where(JOBS.c.ended_us.is_not(None))
+    with store.read() as connection:
+        left = list(connection.execute(ended.distinct()).scalars())
+    for job_id in left:
+        forget_pieces(store, job_id)
 
 
 def _leave_out(frame: pl.LazyFrame, gone: Sequence[str]) -> pl.DataFrame | None:
@@ -136,18 +119,3 @@ def _leave_out(frame: pl.LazyFrame, gone: Sequence[str]) -> pl.DataFrame | None:
     if not frame.select(own.any()).collect().item():
         return None
     return frame.filter(~own.fill_null(False)).collect()
-
-
-def _replace(store: Store, job_id: str, kept: pl.DataFrame) -> None:
-    with tempfile.TemporaryFile() as file:
-        kept.write_parquet(file)
-        file.seek(0)
-        at_us = now_us()
-        with store.write() as connection:
-            own = (JOBS.c.job_id == job_id) & JOBS.c.ended_us.is_(None)
-            if not connection.execute(sql.update(JOBS).where(own).values(form="parquet")).rowcount:
-                return  # it ended meanwhile, and its upload went
-            connection.execute(sql.delete(JOB_CHUNKS).where(JOB_CHUNKS.c.job_id == job_id))
-            for place, piece in enumerate(iter(lambda: file.read(PIECE), b"")):
-                row = {"job_id": job_id, "place": place, "body": piece, "made_us": at_us}
-                connection.execute(sql.insert(JOB_CHUNKS), row)

@@ -11,6 +11,7 @@ from serving.jobs.claims import hold, release
 from serving.jobs.job import Job
 from serving.jobs.part import Answered, answer_part
 from serving.jobs.people import People, find_people
+from serving.jobs.pieces import forget_pieces
 from serving.jobs.queue import end
 from serving.jobs.reports import blame, explain
 from serving.receipts.kept import write_receipts
@@ -52,10 +53,11 @@ def work(store: Store, scorer: Scorer, job: Job, stop: Event, say: Say) -> None:
         with store.write() as connection:
             hold(connection, job)
             end(connection, job.job_id, "failed", fault)
-        return
-    with store.write() as connection:
-        hold(connection, job)
-        end(connection, job.job_id, "complete")
+    else:
+        with store.write() as connection:
+            hold(connection, job)
+            end(connection, job.job_id, "complete")
+    forget_pieces(store, job.job_id)
 
 
 def _keep_models(store: Store, scorer: Scorer, job: Job) -> None:

@@ -10,6 +10,7 @@ from threading import Event, Thread
 
 from contract.errors import PatronError
 from serving.jobs.claims import LEASE_S, LostError, claim, hold, is_waiting, release
+from serving.jobs.delivering import TIMEOUT_S, deliver_on
 from serving.jobs.job import Job
 from serving.jobs.queue import forget_jobs
 from serving.jobs.work import Say, work
@@ -32,7 +33,7 @@ class WorkerError(PatronError):
 def run(store: Store, load: Load, stop: Event, say: Say) -> None:
     """Work on jobs, and forget those of long ago, until told to stop."""
     name, tidied = secrets.token_hex(8), -TIDIED_S
-    with _alone(store):
+    with _alone(store), _delivering(store, stop, say):
         while not stop.is_set():
             try:
                 if time.monotonic() - tidied > TIDIED_S:
@@ -91,6 +92,18 @@ def _holding(store: Store, job: Job) -> Iterator[None]:
         yield
     finally:
         over.set()
+
+
+@contextmanager
+def _delivering(store: Store, stop: Event, say: Say) -> Iterator[None]:
+    """Tell webhooks while the block runs, beside the jobs, which may take hours."""
+    thread = Thread(target=deliver_on, args=(store, stop, say), name="patron-webhooks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(2 * TIMEOUT_S)
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from starlette.responses import Response
 
 from serving.jobs.asked import Asked
 from serving.jobs.job import STORE, UPLOAD
-from serving.jobs.queue import Put, Wish, forget_chunks, is_known, make_id, put
+from serving.jobs.pieces import forget_pieces, keep_pieces
+from serving.jobs.queue import Put, Wish, is_known, make_id, put
 from serving.jobs.sources import list_names
 from serving.jobs.told import JobStatus
-from serving.jobs.uploads import FORMS, UploadError, is_list, keep_pieces, open_upload
+from serving.jobs.uploads import FORMS, UploadError, is_list, open_upload
 from serving.problems import RefusalError
 from serving.requests import Name, point, read_form, require_json
 from serving.routes.health import find_scorer
@@ -97,7 +98,7 @@ def _put(store: Store, wish: Wish, upload: Upload | None) -> Put:
         _check_source(store, wish.source)
     found = put(store, wish, job_id)
     if upload and not known and (found is None or found.replayed):
-        forget_chunks(store, job_id)  # another of the same key was quicker
+        forget_pieces(store, job_id)  # another of the same key was quicker
     if found is None:
         detail = "Take a new key for a new request; each is kept for 24 hours."
         raise RefusalError("idempotency_key_reused", detail)

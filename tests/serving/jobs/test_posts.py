@@ -1,7 +1,9 @@
 """Jobs asked for: one for each key, of whoever asked, whatever comes in and however often."""
 
+import gzip
 import io
 import json
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -163,6 +165,8 @@ def test_an_upload_is_kept_byte_by_byte(ask, store, kind, form, body):
     [
         ("text/csv", b"customer_id,amount\nC-1,9\n"),
         ("text/csv", b""),
+        ("text/csv", gzip.compress(CSV.encode())),
+        ("application/x-ndjson", zlib.compress(LINES.write_ndjson().encode())),
         ("application/x-ndjson", b'{"customer_id": "C-1", "amount": 9}\n'),
         ("application/x-ndjson", b"[1]\n"),
         ("application/x-ndjson", b"C-1 is no JSON\n"),

@@ -13,15 +13,15 @@ import pytest
 import sqlalchemy as sql
 
 from serving.bento import find_sources
+from serving.jobs.pieces import keep_pieces
 from serving.jobs.queue import Wish, make_id, put
-from serving.jobs.uploads import keep_pieces
 from serving.store.schema import JOB_CUSTOMERS, JOBS, RECEIPTS
 from tests.serving.bundles import make_bundles
 from tests.serving.jobs.test_posts import count
 from tests.serving.jobs.test_work import write_lines
 
-CUSTOMERS = 6_000
-KILLS = 5
+CUSTOMERS = 12_000
+KILLS = 4
 ASKED = '{"as_of": "2026-06-01T00:00:00Z"}'
 
 
@@ -68,6 +68,13 @@ def wait_for(store, job, seen, seconds=120):
         time.sleep(0.02)
 
 
+def wait_until(seen, seconds=90):
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def read_told(store, job):
     with store.read() as connection:
         columns = [JOB_CUSTOMERS.c[name] for name in ("customer_id", "outcome", "told")]
@@ -88,15 +95,12 @@ def test_a_worker_killed_at_any_moment_loses_nothing_and_doubles_nothing(
                 wait_for(store, job, lambda state, now, _, was=done: now > was)
             else:
                 begun = log.read_text().count("is being worked on")
-                end = time.monotonic() + 60
-                while log.read_text().count("is being worked on") == begun:
-                    assert time.monotonic() < end
-                    time.sleep(0.02)
-            time.sleep(draw.uniform(0, 1.0))
+                wait_until(lambda was=begun: log.read_text().count("is being worked on") > was)
+            time.sleep(draw.uniform(0, 0.8))
             process.send_signal(signal.SIGKILL)
         state, done = look(store, job, "state", "succeeded")
         seen.append(done)
-        assert state in ("processing", "complete")
+        assert state == "processing" or n == KILLS - 1, f"it was complete after {seen}"
         assert done == sum(1 for row in read_told(store, job) if row[1] == "succeeded")
     with working(url, bundles, log):
         wait_for(store, job, lambda state, *_: state == "complete")
@@ -111,20 +115,21 @@ def test_a_worker_killed_at_any_moment_loses_nothing_and_doubles_nothing(
 
 
 def test_a_worker_asked_to_stop_ends_its_part_and_leaves_at_once(store, url, bundles, tmp_path):
-    job = leave(store, write_lines(CUSTOMERS), "stopped")
+    customers = 6_000
+    job = leave(store, write_lines(customers), "stopped")
     log = tmp_path / "worker.log"
     with working(url, bundles, log) as process:
         wait_for(store, job, lambda state, done, _: done > 0)
         process.terminate()
         assert process.wait(20) == 0
     done = look(store, job, "succeeded")[0]
-    assert 0 < done < CUSTOMERS and done % 1_000 == 0
+    assert 0 < done < customers and done % 1_000 == 0
     with working(url, bundles, log):
         began = time.monotonic()
         wait_for(store, job, lambda state, now, _: now > done)
         assert time.monotonic() - began < 30
         wait_for(store, job, lambda state, *_: state == "complete")
-    assert look(store, job, "succeeded") == (CUSTOMERS,)
+    assert look(store, job, "succeeded") == (customers,)
 
 
 def test_several_workers_share_the_jobs_and_none_is_done_twice(store, url, bundles, tmp_path):
