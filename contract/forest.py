@@ -23,12 +23,10 @@ LEAST, MOST = np.float32(-np.inf), np.float32(np.inf)
 class Forest:
     """Nodes of all trees: lower values go on to the node `after`, others to the one after that.
 
-    A row is told twice, what is missing lowest and then highest, and ends in a 0; `reads` are
-    places in it, so that a missing input goes its own way by comparison alone. Leaves stay where
-    they are.
+    A row is told twice (`tell_twice`), and `reads` are places in it, so that a missing input goes
+    its own way by comparison alone. Leaves stay where they are.
     """
 
-    inputs: int
     roots: Places
     reads: Places
     edges: Floats
@@ -36,13 +34,9 @@ class Forest:
     leaves: Floats
     depth: int
 
-    def margin(self, rows: Floats, start: Floats) -> NDArray[np.float64]:
-        """Return the log-odds of each row, beginning at its start."""
-        unknown = np.isnan(rows)
-        told = np.zeros((len(rows), 2 * self.inputs + 1), np.float32)
-        told[:, : self.inputs] = np.where(unknown, LEAST, rows)
-        told[:, self.inputs : -1] = np.where(unknown, MOST, rows)
-        offset, flat = np.arange(len(rows))[:, None] * told.shape[1], told.ravel()
+    def margin(self, told: Floats, start: Floats) -> NDArray[np.float64]:
+        """Return the log-odds of each row that is told twice, beginning at its start."""
+        offset, flat = np.arange(len(told))[:, None] * told.shape[1], told.ravel()
         node = self.roots[None]
         for _ in range(self.depth):
             above = flat.take(self.reads.take(node) + offset) >= self.edges.take(node)
@@ -50,6 +44,15 @@ class Forest:
         steps = np.concatenate([start[:, None], self.leaves.take(node)], axis=1)
         # One after the other, as XGBoost adds them: a sum would begin in several places.
         return np.add.accumulate(steps, axis=1)[:, -1].astype(np.float64)
+
+
+def tell_twice(rows: Floats) -> Floats:
+    """Return each row with what is missing lowest, then the same with it highest, then a 0."""
+    unknown, inputs = np.isnan(rows), rows.shape[1]
+    told = np.zeros((len(rows), 2 * inputs + 1), np.float32)
+    told[:, :inputs] = np.where(unknown, LEAST, rows)
+    told[:, inputs:-1] = np.where(unknown, MOST, rows)
+    return told
 
 
 def plant(content: Content) -> Forest | None:
@@ -66,7 +69,6 @@ def plant(content: Content) -> Forest | None:
         depth = max(depth, _lay_out(tree, inputs, rows))
     reads, edges, after, leaves = zip(*rows, strict=True)
     return Forest(
-        inputs=inputs,
         roots=np.array(roots, dtype=np.intp),
         reads=np.array(reads, dtype=np.intp),
         edges=np.array(edges, dtype=np.float32),

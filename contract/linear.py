@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from contract.models import Columns, Numbers, list_once, write_form
+from contract.models import Columns, Numbers, list_once, make_once, write_form
 
 LARGEST = np.finfo(np.float64).max
 
@@ -46,6 +46,10 @@ class Logistic:
 
 def count_terms(columns: Columns, terms: Terms) -> Numbers:
     """Return rows x terms, each a product of log(1 + feature), missing and negative taken as 0."""
+    return make_once(columns, ("terms", terms), lambda: _count_terms(columns, terms))
+
+
+def _count_terms(columns: Columns, terms: Terms) -> Numbers:
     names, places = _place(terms)
     rows = len(next(iter(columns.values())))
     if not terms:

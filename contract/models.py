@@ -1,9 +1,9 @@
 """What every form of a trained model can do, and the numbers that it reads and says."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from contract.errors import BundleError
 
 Numbers = NDArray[np.float64]
 Columns = Mapping[str, Numbers]
+Made = TypeVar("Made")
+
+FEW = 100  # rows, up to which laying them out costs more than looking at them
 
 
 class Model(Protocol):
@@ -29,6 +32,29 @@ class Model(Protocol):
     def save(self, folder: Path, stem: str) -> list[str]:
         """Write the model into files that begin with the stem, and return their names."""
         ...
+
+
+class Few(dict[str, Numbers]):
+    """Columns of a few rows, and what one model made of them that others ask for too."""
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__(columns)
+        self.made: dict[Hashable, Any] = {}
+
+
+def find_few(columns: Columns) -> Columns:
+    """Return the columns, if they are of a few rows as those that remember what is made of them."""
+    return Few(columns) if len(next(iter(columns.values()), ())) <= FEW else columns
+
+
+def make_once(columns: Columns, key: Hashable, make: Callable[[], Made]) -> Made:
+    """Return what `make()` gives, which nobody may change; of a few rows it is made once."""
+    if not isinstance(columns, Few):
+        return make()
+    if key not in columns.made:
+        columns.made[key] = make()
+    made: Made = columns.made[key]
+    return made
 
 
 def log_odds(share: float | Numbers) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from contract.models import Columns, Numbers
+from contract.models import Columns, Numbers, make_once
 
 BEYOND = 0.1  # of its range; the days that pass carry ages a little beyond what was seen
 
@@ -33,8 +33,9 @@ class Ranges(BaseModel):
         if not self.names:
             return np.zeros(rows, dtype=np.bool_)
         # Stacking takes twice as long for one customer, who is asked for more often than many.
-        told = np.concatenate([columns[name] for name in self.names])
-        told = told.reshape(len(self.names), rows)
+        told = make_once(
+            columns, self.names, lambda: np.concatenate([columns[name] for name in self.names])
+        ).reshape(len(self.names), rows)
         least, most = self._limits
         return np.asarray(((told < least) | (told > most)).any(axis=0))
 

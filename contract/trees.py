@@ -12,8 +12,8 @@ from contract.boughs import Boughs
 from contract.cutting import cut_boughs
 from contract.errors import BundleError
 from contract.forest import Floats as Floats
-from contract.forest import Forest, plant
-from contract.models import Columns, Numbers, write_form
+from contract.forest import Forest, plant, tell_twice
+from contract.models import Columns, Numbers, make_once, write_form
 
 FEW = 8  # rows, for which comparing with every quantile at once costs less than a search for each
 LEAST, MOST = np.finfo(np.float32).min, np.finfo(np.float32).max
@@ -38,7 +38,8 @@ class Boosted:
         start = np.empty(len(rows), dtype=np.float32)
         start[:] = base
         if forest and len(rows) <= SOON:
-            return forest.margin(rows, start)
+            twice = make_once(columns, ("twice", self.inputs), lambda: tell_twice(rows))
+            return forest.margin(twice, start)
         raw = booster.inplace_predict(rows, predict_type="margin", base_margin=start)
         # XGBoost 3.4 gives no rows a second dimension.
         return np.asarray(raw, dtype=np.float64).reshape(len(rows))
@@ -63,6 +64,9 @@ class Boosted:
 
     def gather(self, columns: Columns) -> Floats:
         """Return the inputs: rows x inputs."""
+        return make_once(columns, ("rows", self.inputs), lambda: self._gather(columns))
+
+    def _gather(self, columns: Columns) -> Floats:
         held = [columns[name] for name in self.inputs]
         inputs = np.concatenate(held, dtype=np.float32, casting="unsafe")
         return np.ascontiguousarray(inputs.reshape(len(held), -1).T)

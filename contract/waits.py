@@ -1,5 +1,7 @@
 """How soon the next order comes, from the chance that it comes within the horizon."""
 
+from functools import cached_property
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
@@ -22,20 +24,28 @@ class Waits(BaseModel):
     days: tuple[float, ...]
     clock: tuple[tuple[float, ...], ...]
 
-    def days_until(self, share: float, chance: Numbers) -> Numbers:
-        """Return the days by which `share` of customers with this chance have ordered."""
+    def days_until(self, share: float | Numbers, chance: Numbers) -> Numbers:
+        """Return the days by which `share` of customers with this chance have ordered.
+
+        Of several shares, as a column, there is a row each.
+        """
         kept = np.minimum(np.maximum(chance, 1e-9), 1 - 1e-9)
         wanted = np.log(1 - share) / np.log(1 - kept)
-        group = np.searchsorted(np.array(self.edges), kept, side="right")
-        told = np.empty(len(kept))
-        for number, clock in enumerate(self.clock):
+        edges, _, clocks = self._arrays
+        group = np.searchsorted(edges, kept, side="right")
+        told = np.empty(wanted.shape)
+        for number in set(group.tolist()):
             own = group == number
-            if own.any():
-                told[own] = self._read(np.array(clock), wanted[own])
+            told[..., own] = self._read(clocks[number], wanted[..., own])
         return np.minimum(told, FAR_DAYS)
 
+    @cached_property
+    def _arrays(self) -> tuple[Numbers, Numbers, tuple[Numbers, ...]]:
+        clocks = tuple(np.array(clock) for clock in self.clock)
+        return np.array(self.edges), np.array(self.days), clocks
+
     def _read(self, clock: Numbers, wanted: Numbers) -> Numbers:
-        days, half = np.array(self.days), (len(self.days) - 1) // 2
+        days, half = self._arrays[1], (len(self.days) - 1) // 2
         pace = (clock[-1] - clock[half]) / (days[-1] - days[half])
         beyond = (wanted - clock[-1]) / max(pace, 1e-9)
         inside = np.interp(wanted, np.append(0, clock), np.append(0, days))

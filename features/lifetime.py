@@ -17,6 +17,7 @@ from features.verbs import at_least, at_most, choose, horizons, in_unit, is_one,
 
 WEEK = 7
 TERMS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
+FEW = 30  # customers, whose numbers one by one are sooner multiplied than as arrays
 
 
 @in_unit("probability")
@@ -138,12 +139,21 @@ def hypergeometric(
     """
     root = np.sqrt(1 - z)
     w = (1 - root) / (1 + root)
+    series: Numbers
     if is_one(z):
-        terms = TERMS[min(bisect_left(reaches, w), len(TERMS) - 1)]
-        series: Numbers = _add_terms(ab, (float(c), float(w)), range(terms - 1))[-1]
+        series = _add_alone(ab, (float(c), float(w)), reaches)
+    elif len(z) <= FEW:
+        each = zip(c.tolist(), w.tolist(), strict=True)
+        series = np.array([_add_alone(ab, one, reaches) for one in each])
     else:
         series = _add_series(ab, (c, w), reaches)
     return np.exp((ab[0] + ab[1] - c) * np.log1p(-z)) * series
+
+
+def _add_alone(ab: tuple[float, float], cw: tuple[float, float], reaches: tuple[float, ...]) -> Any:
+    """Return one customer's series."""
+    terms = TERMS[min(bisect_left(reaches, cw[1]), len(TERMS) - 1)]
+    return _add_terms(ab, cw, range(terms - 1))[-1]
 
 
 def _add_series(

@@ -39,8 +39,8 @@ def tell_pairs(
 ) -> dict[str, Numbers]:
     """Return the named columns of the pairs that `held`, customers x categories, marks."""
     known: dict[str, Any] = {"own": own, "shelf": shelf}
-    known |= {name: column[:, None] for name, column in customers.items()}
     needed = list_needed(names)
+    known |= {name: customers[name][:, None] for name in needed if name not in PAIRS}
     for name, definition in PAIRS.items():  # each after what it is made of
         if name in needed:
             known[name] = definition(*[known[i] for i in INPUTS[name]])

@@ -67,7 +67,7 @@ class Turns:
         chosen = replace(self, category=category, names=tuple(names))
         return chosen.keep(category >= 0)
 
-    def count(self, weight: Numbers | None = None) -> Numbers:
+    def count(self, weight: Array | None = None) -> Numbers:
         """Return customers x categories: how many orders, or what they weigh."""
         size = self.customers * len(self.names)
         counted = np.bincount(self.key, weight, size).astype(np.float64)
@@ -133,8 +133,8 @@ def find_own(turns: Turns, as_of_us: int) -> Own:
         span = np.nan_to_num((last_us - past.first_us()) / DAY_US, nan=0.0, neginf=0.0)
     return Own(
         orders=past.count(),
-        orders_90d=past.keep(age <= RECENT).count(),
-        orders_365d=past.keep(age <= YEAR).count(),
+        orders_90d=past.count(age <= RECENT),
+        orders_365d=past.count(age <= YEAR),
         decayed=past.count(DECAY ** np.floor(age / PERIOD)),
         days=(as_of_us - last_us) / DAY_US,
         span=span,

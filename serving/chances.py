@@ -90,9 +90,6 @@ def _mask(told: Any, hidden: np.ndarray[Any, Any]) -> Any:
 def _tell_dates(waits: Waits, probability: Numbers, as_of: datetime) -> Flat:
     names = {"earliest": 0.1, "expected_date": 0.5, "latest": 0.9}
     day = np.datetime64(as_of.replace(tzinfo=None), "us")
-    return {
-        name: (
-            day + (86_400e6 * waits.days_until(share, probability)).astype("timedelta64[us]")
-        ).astype("datetime64[D]")
-        for name, share in names.items()
-    }
+    days = waits.days_until(np.array([*names.values()])[:, None], probability)
+    dates = (day + (86_400e6 * days).astype("timedelta64[us]")).astype("datetime64[D]")
+    return dict(zip(names, dates, strict=True))

@@ -46,6 +46,9 @@ def find_shelf(bundle: Bundle) -> Shelf:
 
 def _split(history: History, known: Known, size: int) -> Iterator[tuple[History, Known]]:
     """Yield so many customers at a time: all their pairs at once would not fit a large shop."""
+    if len(history) <= size:
+        yield history, known
+        return
     for number, block in enumerate(history.blocks(size)):
         part = slice(number * size, (number + 1) * size)
         columns = {name: column[part] for name, column in known.columns.items()}

@@ -13,7 +13,7 @@ from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.flat import flat_schema, list_own
 from contract.manifest import Kind
-from contract.models import Numbers, list_once
+from contract.models import Numbers, find_few, list_once
 from contract.moments import as_utc
 from contract.norms import Norms
 from contract.segments import SEGMENT_INPUTS
@@ -105,7 +105,7 @@ def look(history: History, as_of: datetime, groups: list[Group], names: tuple[st
     parts = []
     for norms, bundles in groups:
         rows = compute(history.assume(norms.products), {as_of: norms}, list_read(bundles))
-        parts.append((tuple(bundles), Known(history, rows.columns, as_of)))
+        parts.append((tuple(bundles), Known(history, find_few(rows.columns), as_of)))
     return Seen(rows.ids, as_of, tuple(parts), names)
 
 

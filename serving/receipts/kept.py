@@ -7,13 +7,18 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
 from contract.models import Numbers
 from serving.receipts.issue import Form, Issued, read_form, sign, start_signing
-from serving.receipts.packing import Told, pack_rows, squeeze, unpack_rows, unsqueeze
+from serving.receipts.packing import (
+    Told,
+    pack_features,
+    pack_rows,
+    unpack_features,
+    unpack_rows,
+)
 from serving.store.opened import Store, now_us
 from serving.store.privacy import find_erased
 from serving.store.schema import FORMS, RECEIPTS
@@ -77,9 +82,9 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=date.
 
 
 def _list_rows(issued: Issued, answers: Sequence[Row], now: int) -> Iterable[dict[str, Any]]:
-    features = _shuffle(issued.features)
-    told = zip(issued.receipts, issued.customers, answers, pack_rows(issued.rows), strict=True)
-    for i, (receipt, customer, row, rows) in enumerate(told):
+    packed = zip(pack_features(issued.features), pack_rows(issued.rows), strict=True)
+    told = zip(issued.receipts, issued.customers, answers, packed, strict=True)
+    for i, (receipt, customer, row, (features, rows)) in enumerate(told):
         said = tell_row(row, issued.form)
         yield {
             "receipt": receipt,
@@ -88,17 +93,10 @@ def _list_rows(issued: Issued, answers: Sequence[Row], now: int) -> Iterable[dic
             "as_of_us": issued.as_of_us,
             "made_us": now,
             "rows_sha256": issued.rows.prints[i].hex(),
-            "features": squeeze(features[i].data),
+            "features": features,
             "rows": rows,
             "answer": said,
         }
-
-
-def _shuffle(features: Numbers) -> np.ndarray[Any, Any]:
-    """Return each row's first bytes, then its second ones, and so on: they compress better."""
-    customers, width = features.shape
-    told = features.view(np.uint8).reshape(customers, width, 8)
-    return told.transpose(0, 2, 1).reshape(customers, -1)
 
 
 def find_kept(store: Store, receipts: Iterable[str]) -> dict[str, Kept]:
@@ -117,7 +115,6 @@ _read_form = lru_cache(1_000)(read_form)
 
 
 def _read(row: Any) -> Kept:
-    told = np.frombuffer(unsqueeze(row.features), np.uint8).reshape(8, -1)
     form = _read_form(row.told)
     return Kept(
         receipt=row.receipt,
@@ -125,7 +122,7 @@ def _read(row: Any) -> Kept:
         form=form,
         as_of_us=row.as_of_us,
         rows_sha256=row.rows_sha256,
-        features=np.ascontiguousarray(told.T).reshape(-1).view(np.float64),
+        features=unpack_features(row.features, sum(len(names) for _, names in form.parts)),
         packed=row.rows,
         row=dict(zip(form.columns, json.loads(row.answer), strict=True)),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from contract.columns import ATTRIBUTE
+from contract.models import Numbers
 from contract.norms import Norms, Product
 from features.history import NEVER, History
 from features.sums import Array
@@ -109,6 +110,32 @@ def unpack_rows(packed: bytes) -> Told:
         since_us=told["since_us"],
         odd={name: Product(category=c, cost=cost) for name, (c, cost) in told["odd"].items()},
     )
+
+
+def pack_features(features: Numbers) -> list[bytes]:
+    """Return each customer's features as their bytes other than 0, after a bit a byte of which.
+
+    Most features are small whole numbers or not known, of which most bytes are 0. zlib makes a
+    tenth less of them and takes twenty times longer, as it can look at one customer at a time only.
+    """
+    told = features.view(np.uint8)
+    held = told != 0
+    marks, kept = np.packbits(held, axis=1), told[held].tobytes()
+    ends = held.sum(axis=1).cumsum().tolist()
+    begins = [0, *ends]
+    return [
+        mark.tobytes() + kept[begin:end]
+        for mark, begin, end in zip(marks, begins, ends, strict=False)
+    ]
+
+
+def unpack_features(packed: bytes, count: int) -> Numbers:
+    """Return so many features that were packed."""
+    # A number has eight bytes, and so its marks have one.
+    held = np.unpackbits(np.frombuffer(packed, np.uint8, count)).view(np.bool_)
+    told = np.zeros(8 * count, dtype=np.uint8)
+    told[held] = np.frombuffer(packed, np.uint8, offset=count)
+    return told.view(np.float64)
 
 
 def squeeze(told: bytes) -> bytes:

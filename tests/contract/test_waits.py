@@ -17,6 +17,13 @@ def test_a_higher_chance_is_sooner():
     assert EVEN.days_until(0.5, np.array([0.75])) == pytest.approx([15])
 
 
+def test_several_shares_are_told_in_a_row_each():
+    both = Waits(edges=(0.4,), days=EVEN.days, clock=((0.1, 1.0, 1.1), EVEN.clock[0]))
+    shares, chances = np.array([[0.1], [0.5], [0.9]]), np.array([0.2, 0.5, 0.6, 0.3])
+    each = [both.days_until(share, chances) for (share,) in shares.tolist()]
+    assert np.array_equal(both.days_until(shares, chances), each)
+
+
 def test_beyond_the_last_day_the_clock_runs_on():
     # 1 - (1 - .5)^(d / 30) = .9 where d is 30 log2(10).
     assert EVEN.days_until(0.9, np.array([0.5])) == pytest.approx([30 * np.log2(10)])

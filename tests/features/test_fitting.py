@@ -132,6 +132,11 @@ def test_the_series_is_the_hypergeometric_function(shop):
     ab = a + b - 1 - r, a - 1  # what its last parameter is more than the first two, whatever x
     found = lifetime.hypergeometric(ab, *of[2:], lifetime.list_reaches(model))
     assert found == pytest.approx(hyp2f1(*of), rel=1e-8)
+    # Few are told one by one, and the same to the last bit.
+    few, reaches = slice(3, 3 + lifetime.FEW), lifetime.list_reaches(model)
+    assert len(found) > lifetime.FEW
+    some = lifetime.hypergeometric(ab, of[2][few], of[3][few], reaches)
+    assert np.array_equal(some, found[few])
 
 
 @pytest.mark.parametrize("days", [30, 90, 365])

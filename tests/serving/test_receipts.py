@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sql
 
@@ -25,7 +26,13 @@ from serving.receipts.desk import Desk
 from serving.receipts.issue import issue
 from serving.receipts.kept import find_kept, forget_receipts
 from serving.receipts.library import Library
-from serving.receipts.packing import join_rows, pack_rows, unpack_rows
+from serving.receipts.packing import (
+    join_rows,
+    pack_features,
+    pack_rows,
+    unpack_features,
+    unpack_rows,
+)
 from serving.receipts.replay import ALTERED, replay, replay_all
 from serving.routes.histories import tell_records
 from serving.routes.records import Record
@@ -337,3 +344,14 @@ def test_products_that_tables_know_otherwise_are_kept_so(kinds: Scorer) -> None:
     assert {name: product.category for name, product in told.odd.items()} == {"b": "hats"}
     again = join_rows([told], kinds.norms)
     assert issue(kinds.look(again, AS_OF), again, ["0"]).receipts == odd.receipts
+
+
+def test_features_are_unpacked_to_the_last_bit_whatever_they_are():
+    draw = np.random.default_rng(5)
+    features = np.round(draw.normal(size=(40, 9)), 1)
+    features[draw.random((40, 9)) < 0.3] = 0.0
+    features[3], features[4], features[5, :2] = 0.0, np.nan, (np.inf, 5e-324)
+    packed = pack_features(features)
+    again = np.stack([unpack_features(one, 9) for one in packed])
+    assert again.tobytes() == features.tobytes()
+    assert len(packed[3]) == 9  # of zeros alone no byte is kept, but the marks that say so

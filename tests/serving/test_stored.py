@@ -1,6 +1,7 @@
 """Customers by id over HTTP: what was told is known at the next answer, the last one is kept."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,27 @@ def test_the_last_answer_is_kept_short_and_says_when_it_is_out_of_date(service):
     tell(service, "interactions", [{**ACTS[0], "interaction_id": "more", "customer_id": "kept"}])
     late = service.client.get("/v1/scores", params=ask, headers=etag)
     assert late.status_code == 200 and parse(late.text)["out_of_date"] is True
+
+
+def test_an_answer_that_is_asked_for_does_not_take_the_place_of_the_stored_one(service):
+    service, url = service
+    keep(service, "asked")
+    store = open_store(url)
+    refresh(store, service.scorer, AS_OF, lambda step: None)
+    tell(service, "interactions", [{**ACTS[0], "interaction_id": "late", "customer_id": "asked"}])
+    before = service.client.get("/v1/scores", params={"customer_id": "asked"})
+    [live] = parse(post(service, {"records": [{"customer_id": "asked"}]}).text)["results"]
+    time.sleep(0.5)  # in which receipts are written behind the answer
+    after = service.client.get("/v1/scores", params={"customer_id": "asked"})
+    assert after.content == before.content
+    assert after.headers["etag"] == before.headers["etag"]
+    told = parse(after.text)
+    assert told["as_of"] == "2026-06-01T00:00:00Z" and told["out_of_date"] is True
+    assert live["as_of"] > told["as_of"] and live["receipt"] != told.get("receipt")
+    # What was answered is kept, under its receipt.
+    again = service.client.post("/v1/replays", json={"receipts": [live["receipt"]]})
+    assert parse(again.text)["results"][0]["status"] == "ok"
+    store.close()
 
 
 def test_the_last_answer_tells_the_targets_that_are_asked_for(service):
