@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import PatronError
+from contract.errors import BusyError, PatronError
 from contract.moments import read_moment
 from contract.settings import Settings, read_settings
 from progress import show_progress, show_rate, show_steps
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from threading import Event
 
     from contract.tables import Tables
+    from serving.batch.asked import Asked
+    from serving.scorer import Scorer
     from serving.store.opened import Store
 
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments, Settings], int]
 
-OK, WRONG, STOPPED = 0, 1, 130
+OK, WRONG, BUSY, STOPPED = 0, 1, 3, 130
 
 ENGINES = ("polars", "duckdb", "_duckdb", "pyspark", "py4j")
 UNREADABLE = (
@@ -36,7 +38,10 @@ UNREADABLE = (
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit status: 0 done, 1 refused, 2 not understood."""
+    """Run one verb and return the exit status: 0 done, 1 refused or failed, 2 not understood.
+
+    3 is that another process does it already, 130 that it was stopped by a key.
+    """
     arguments = read_words().parse_args(words)
     try:
         verb: Verb = arguments.verb
@@ -49,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return OK
     except Exception as error:
         print(f"patron: {explain(error)}", file=sys.stderr)
-        return WRONG
+        return BUSY if isinstance(error, BusyError) else WRONG
 
 
 def explain(error: Exception) -> str:
@@ -137,7 +142,9 @@ def read_words() -> argparse.ArgumentParser:
     score = add("score", score_tables, "Write a row of answers per customer.")
     _add_tables(score, needed=False)
     score.add_argument("--as-of", required=True, help="the moment to answer for")
-    score.add_argument("--out", help="FILE.parquet, FILE.csv or FOLDER to write")
+    score.add_argument(
+        "--out", help="where to: FILE.parquet, FILE.csv, FILE.duckdb, FOLDER, a SQL URL, store"
+    )
     score.add_argument(
         "--targets", default="", help="targets to answer, with commas; all unless told"
     )
@@ -173,6 +180,9 @@ def read_words() -> argparse.ArgumentParser:
         "--poll", type=float, default=10, metavar="SECONDS", help="between looks; default 10"
     )
 
+    add("worker", run_worker, "Do the jobs that callers left, until stopped.")
+    _add_sources(add("sources", list_sources, "Name tables that jobs may be about."))
+    _add_webhooks(add("webhooks", list_webhooks, "Say who is told that jobs ended."))
     _add_hooks(add("hooks", list_hooks, "Make and end the addresses of a CRM's webhooks."))
     _add_privacy(add("privacy", export_customer, "Erase a customer, or tell all that is held."))
     return parser
@@ -192,6 +202,38 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     gone = verbs.add_parser("revoke", help="make a key count no more")
     gone.set_defaults(verb=revoke_key)
     gone.add_argument("key_id", metavar="ID", help="as patron keys list tells it")
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(required=True, metavar="WHAT", help="add, list, remove")
+    made = whats.add_parser("add", help="give tables a name, which is all that a job tells")
+    made.set_defaults(verb=add_source)
+    made.add_argument("name", metavar="NAME", help="up to 48 of a-z 0-9 _ -")
+    made.add_argument("tables", help="folder, tables.toml or SQL URL, as workers see it")
+    made.add_argument("--preset", help="a named layout: online_retail_ii, completejourney")
+    whats.add_parser("list", help="say which there are").set_defaults(verb=list_sources)
+    gone = whats.add_parser("remove", help="make the name stand for nothing")
+    gone.set_defaults(verb=remove_source)
+    gone.add_argument("name", metavar="NAME", help="as patron sources list tells it")
+
+
+def _add_webhooks(parser: argparse.ArgumentParser) -> None:
+    whats = parser.add_subparsers(
+        required=True, metavar="WHAT", help="create, list, rotate, revoke"
+    )
+    made = whats.add_parser("create", help="have an address told, and print its secret, this once")
+    made.set_defaults(verb=create_webhook)
+    made.add_argument("url", metavar="URL", help="https, or http on this machine")
+    whats.add_parser("list", help="say who is told, and how it went").set_defaults(
+        verb=list_webhooks
+    )
+    for name, verb, about in (
+        ("rotate", rotate_webhook, "print a new secret; the one before signs for a day more"),
+        ("revoke", revoke_webhook, "tell an address no more"),
+    ):
+        changed = whats.add_parser(name, help=about)
+        changed.set_defaults(verb=verb)
+        changed.add_argument("webhook_id", metavar="ID", help="as patron webhooks list tells it")
 
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
@@ -423,7 +465,7 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
-    from features.engines import read_tables
+    from features.streaming import count_rows, stream_tables
     from serving.batch.asked import Asked
     from serving.batch.planning import make_plan
     from serving.batch.run import Source, run
@@ -440,17 +482,52 @@ def score_tables(arguments: Arguments, settings: Settings) -> int:
         where=arguments.where,
         long=arguments.long,
     )
-    tables, place = _find(arguments), open_sink(arguments.out)
+    if arguments.engine == "spark":
+        return score_on_spark(arguments, settings, asked)
+    tables, place = _find(arguments), open_sink(arguments.out, settings)
+    place[1].check(asked)
     with lay_out_champions(open_registry(settings)) as folder:
         scorer = Scorer(load_bundles(folder))
     plan = make_plan(tables, scorer, asked, arguments.parts)
     if arguments.dry_run:
-        print(tell_plan(plan, arguments.json))
+        rows = count_rows(tables, arguments.engine)
+        print(tell_plan(plan, (rows, place[1].name), arguments.json))
         return OK
-    source = Source(read_tables(tables, arguments.engine), tables.layout)
+    source = Source(stream_tables(tables, arguments.engine), tables.layout)
     with show_rate() as tell:
         manifest = run((source, scorer, asked), plan, place, tell)
-    print(tell_manifest(manifest, arguments.json))
+    print(tell_manifest(manifest, place[1].name, arguments.json))
+    return OK
+
+
+def score_on_spark(arguments: Arguments, settings: Settings, asked: "Asked") -> int:
+    """Write the champions' answers by Spark's tasks."""
+    from contract.champions import lay_out_champions
+    from contract.packed import pack_bundles, unpack_bundles
+    from contract.registry import open_registry
+    from features.engines import read_tables
+    from serving.batch.planning import make_plan
+    from serving.batch.run import Source
+    from serving.batch.told import tell_manifest, tell_plan
+    from serving.scorer import Scorer
+
+    tables = _find(arguments)
+    with lay_out_champions(open_registry(settings)) as folder:
+        packed = pack_bundles(folder)
+    opened = read_tables(tables, arguments.engine)  # which says so where Spark is not there
+    from serving.batch.on_spark import count_tasks, run_on_spark
+    from serving.sinks.on_spark import open_spark_sink
+
+    sink = open_spark_sink(arguments.out)
+    parts = arguments.parts or count_tasks(tables)
+    plan = make_plan(tables, Scorer(unpack_bundles(packed)), asked, parts)
+    if arguments.dry_run:
+        print(tell_plan(plan, ({}, sink.name), arguments.json))
+        return OK
+    source = Source(opened, tables.layout)
+    with show_rate() as tell:
+        manifest = run_on_spark((source, packed, asked), plan, sink, tell)
+    print(tell_manifest(manifest, sink.name, arguments.json))
     return OK
 
 
@@ -459,6 +536,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
     from contract.bundle import load_bundles
     from contract.champions import lay_out_champions
     from contract.registry import open_registry
+    from serving.batch.told import tell_refreshed
     from serving.scorer import Scorer
     from serving.store.nightly import refresh
     from serving.store.opened import open_store
@@ -473,7 +551,7 @@ def score_store(arguments: Arguments, settings: Settings) -> int:
         tell("scoring customers")
         gc.freeze()  # models last as long as the process: garbage is not looked for among them
         counts = refresh(open_store(settings.store_url), scorer, as_of, tell)
-    print(f"{counts['succeeded']:,} customers answered, {counts['failed']:,} without an answer")
+    print(tell_refreshed(counts, as_of, arguments.json))
     return OK
 
 
@@ -595,6 +673,115 @@ def _say(told: str) -> None:
     print(f"patron: {told}", file=sys.stderr, flush=True)
 
 
+def run_worker(arguments: Arguments, settings: Settings) -> int:
+    """Do jobs until asked to stop; a part that is begun is ended first."""
+    import signal
+    from threading import Event
+
+    from serving.jobs.worker import run
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _open_store(settings) as store:
+        run(store, partial(_load_scorer, settings), stop, _say)
+    return OK
+
+
+def _load_scorer(settings: Settings) -> "Scorer":
+    """Return what answers now: the bundles that the service is told to serve, or the champions."""
+    from serving.swap import load_scorer
+
+    if settings.bundles:
+        return load_scorer(settings.bundles.resolve())
+    from contract.champions import lay_out_champions
+    from contract.registry import open_registry
+
+    with lay_out_champions(open_registry(settings)) as folder:
+        return load_scorer(folder)
+
+
+def add_source(arguments: Arguments, settings: Settings) -> int:
+    """Give tables a name that jobs may tell, once they were found to be tables."""
+    from features.engines import open_tables
+    from serving.jobs.sources import Source
+    from serving.jobs.sources import add_source as add
+
+    arguments.tables = (
+        arguments.tables if "://" in arguments.tables else str(Path(arguments.tables).resolve())
+    )
+    open_tables(_find(arguments))
+    with _open_store(settings) as store:
+        add(store, Source(arguments.name, arguments.tables, arguments.preset))
+    print(f'Jobs may tell {{"source": "{arguments.name}"}} now.')
+    return OK
+
+
+def list_sources(arguments: Arguments, settings: Settings) -> int:
+    """Print the names that jobs may tell, and where their tables are but for a URL."""
+    from serving.jobs.sources import list_sources as list_them
+
+    with _open_store(settings) as store:
+        for source in list_them(store):
+            # A URL may hold a password.
+            place = source.tables.partition("://")[0] if "://" in source.tables else source.tables
+            print(f"{source.name:20} {source.preset or '-':20} {place}")
+    return OK
+
+
+def remove_source(arguments: Arguments, settings: Settings) -> int:
+    """Make a name stand for no tables."""
+    from serving.jobs.sources import remove_source as remove
+
+    with _open_store(settings) as store:
+        remove(store, arguments.name)
+    print(f"Jobs may tell {arguments.name} no more.")
+    return OK
+
+
+def create_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Have an address told that jobs ended; on stdout the secret alone, beside it the id."""
+    from serving.jobs.webhooks import create_webhook as create
+
+    with _open_store(settings) as store:
+        webhook_id, secret = create(store, arguments.url)
+    print(f"{webhook_id}: copy the secret now, it is not shown again.", file=sys.stderr)
+    print(secret)
+    return OK
+
+
+def list_webhooks(arguments: Arguments, settings: Settings) -> int:
+    """Print who is told that jobs ended, and what became of it in the last week."""
+    from serving.jobs.webhooks import Tally
+    from serving.jobs.webhooks import list_webhooks as list_them
+
+    with _open_store(settings) as store:
+        told = [Tally._fields, *list_them(store)]
+    print("\n".join(" ".join(f"{one!s:15}" for one in row).rstrip() for row in told))
+    return OK
+
+
+def rotate_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Print a new secret of a webhook."""
+    from serving.jobs.webhooks import rotate_webhook as rotate
+
+    with _open_store(settings) as store:
+        secret = rotate(store, arguments.webhook_id)
+    print("The secret before signs for 24 hours more.", file=sys.stderr)
+    print(secret)
+    return OK
+
+
+def revoke_webhook(arguments: Arguments, settings: Settings) -> int:
+    """Tell a webhook nothing any more."""
+    from serving.jobs.webhooks import revoke_webhook as revoke
+
+    with _open_store(settings) as store:
+        revoke(store, arguments.webhook_id)
+    print(f"{arguments.webhook_id} is told nothing any more.")
+    return OK
+
+
 def create_hook(arguments: Arguments, settings: Settings) -> int:
     """Print the path of a new webhook address with its token, which is not kept."""
     from serving.hooks.addresses import create_hook as create
@@ -650,9 +837,11 @@ def erase_customers(arguments: Arguments, settings: Settings) -> int:
 
 def clean_store(arguments: Arguments, settings: Settings) -> int:
     """Write the store's tables anew; exit status 1 where someone read or wrote all the while."""
+    from serving.jobs.queue import forget_jobs
     from serving.store.privacy import rewrite
 
     with _open_store(settings) as store:
+        forget_jobs(store)
         cleaned = rewrite(store)
     print("Nothing deleted is left in the database." if cleaned else "Others use it: try again.")
     return OK if cleaned else WRONG

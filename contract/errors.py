@@ -12,6 +12,12 @@ class PatronError(Exception):
         self.to_do = to_do
 
 
+class BusyError(PatronError):
+    """Another process is at work on the same thing: nothing is wrong, and it need not be done."""
+
+    code = "busy"
+
+
 class TablesError(PatronError):
     """The tables that came in cannot be used as they are."""
 

@@ -17,7 +17,7 @@ from contract.presets import PRESETS
 
 @dataclass(frozen=True)
 class SqlTable:
-    """A table behind a SQLAlchemy URL; the URL is never shown, it may hold a password."""
+    """A table behind a SQLAlchemy URL, or Spark's JDBC one; never shown, it may hold a password."""
 
     url: str = field(repr=False)
     name: str
@@ -79,7 +79,7 @@ class Tables:
 
 def find_tables(where: str, preset: str | None = None) -> Tables:
     """Return the tables in a folder, a `tables.toml`, or behind a SQL URL."""
-    if "://" in where:
+    if "://" in where or where.startswith("jdbc:"):
         layout = read_layout(None, preset)
         names = {t: layout.files.get(t, t) for t in TABLES}
         return Tables({t: SqlTable(where, name) for t, name in names.items()}, layout)

@@ -42,7 +42,7 @@ class Reader:
 
     def read(self, rows: pa.Table) -> History:
         """Return the history that the rows tell."""
-        tables = {name: _pick(rows, name) for name in rows.column_names if name != CUSTOMER}
+        tables = unpack(rows)
         tables["products"] = self.products
         frames = {name: nw.from_native(pl.DataFrame(t).lazy()) for name, t in tables.items()}
         history = self.gather(Frames(**frames, layout=self.layout))
@@ -134,16 +134,27 @@ def spread(frames: Frames, gather: Callable[[Frames], History], read: Read) -> S
     """Return the history that Spark's frames tell, of which `gather` reads these columns."""
     tables = {name: getattr(frames, name).select(*columns) for name, columns in read.items()}
     products = tables.pop("products").collect("pyarrow").to_native()
+    rows = pack(tables, read)
+    # Kept, as whoever asks asks several times; on disk, as memory is what tasks need.
+    together = rows.repartition(CUSTOMER).persist(StorageLevel.DISK_ONLY)
+    return SparkHistory(together, Reader(gather, products, frames.layout))
+
+
+def pack(tables: Mapping[str, nw.LazyFrame], read: Read) -> DataFrame:
+    """Return these columns of all tables as one frame: a row is an id and a row of one table."""
     packed = [
         table.to_native().select(
             CUSTOMER, f.struct(*[c for c in read[name] if c != CUSTOMER]).alias(name)
         )
         for name, table in tables.items()
     ]
-    rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), packed)
-    # Kept, as whoever asks asks several times; on disk, as memory is what tasks need.
-    together = rows.repartition(CUSTOMER).persist(StorageLevel.DISK_ONLY)
-    return SparkHistory(together, Reader(gather, products, frames.layout))
+    rows: DataFrame = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), packed)
+    return rows
+
+
+def unpack(rows: pa.Table) -> dict[str, pa.Table]:
+    """Return the tables that packed rows hold."""
+    return {name: _pick(rows, name) for name in rows.column_names if name != CUSTOMER}
 
 
 def run_part(reader: Reader, job: Job, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

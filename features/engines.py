@@ -10,8 +10,10 @@ import narwhals.stable.v2 as nw
 from contract.columns import TABLES, Column, Table
 from contract.errors import TablesError
 from contract.tables import Layout, SqlTable, Tables, find_columns, list_columns
+from features.databases import fetch
 
 ENGINES = ("polars", "duckdb", "spark")  # each in its features/on_<name>.py, loaded once chosen
+JDBC = ("jdbc:", "postgresql")  # URLs of tables that Spark's tasks read themselves
 SPARK_NEEDS = "Run pip install 'patron[spark]' and install Java 17 or later (default-jre-headless)."
 
 
@@ -94,7 +96,9 @@ def _engine(name: str) -> Any:
 
 
 def _read(name: str, source: Any, engine: str) -> Any:
-    engine_module, fetched = _engine(engine), _fetch(source)
+    engine_module, sql = _engine(engine), isinstance(source, SqlTable)
+    far = sql and engine == "spark" and source.url.startswith(JDBC)
+    fetched = fetch(source) if sql and not far else source
     try:
         return engine_module.read(fetched)
     except (TypeError, ValueError) as error:
@@ -102,40 +106,3 @@ def _read(name: str, source: Any, engine: str) -> Any:
             f"The frame of {name} cannot be read: {error}.",
             "Give a Polars, pandas or Arrow frame, each column of one type.",
         ) from error
-
-
-def _fetch(source: Any) -> Any:
-    """Return what an engine can read: a file as it is, a SQL table as an Arrow table."""
-    if not isinstance(source, SqlTable):
-        return source
-    import sqlalchemy as sql
-
-    try:
-        database = sql.create_engine(source.url)
-        try:
-            found = sql.inspect(database).has_table(source.name)
-            return _read_sql(database, source.name) if found else None
-        finally:
-            database.dispose()
-    except (sql.exc.SQLAlchemyError, ImportError, ValueError) as error:
-        where = source.url.partition("://")[0]
-        raise TablesError(
-            f"The {where} database cannot be read ({type(error).__name__}).",
-            "Check the URL, that the server runs, and that its driver is installed.",
-        ) from error
-
-
-def _read_sql(database: Any, name: str) -> Any:
-    import pyarrow as pa
-    import sqlalchemy as sql
-
-    table = sql.Table(name, sql.MetaData(), autoload_with=database)
-    with database.connect().execution_options(yield_per=100_000) as connection:
-        rows = connection.execute(sql.select(table))
-        columns = list(rows.keys())
-        batches = [
-            pa.table({c: [r[i] for r in part] for i, c in enumerate(columns)})
-            for part in rows.partitions()
-        ]
-    empty = pa.table({c: pa.array([], pa.string()) for c in columns})
-    return pa.concat_tables(batches, promote_options="permissive") if batches else empty

@@ -35,7 +35,7 @@ def read_history(tables: Tables, engine: str = "polars") -> History:
         return gather(frames)
     from features.distribute import spread
 
-    history: Any = spread(frames, gather, {**READ, "customers": _list_listed(frames.layout)})
+    history: Any = spread(frames, gather, {**READ, "customers": list_listed(frames.layout)})
     return history  # type: ignore[no-any-return]
 
 
@@ -47,7 +47,7 @@ def gather(frames: Frames) -> History:
         for frame, columns in (
             (frames.transactions, _LINES),
             (frames.interactions, _ACTS),
-            (frames.customers, _list_listed(frames.layout)),
+            (frames.customers, list_listed(frames.layout)),
         )
     )
     ids, owners = code_together([t["customer_id"] for t in (lines, acts, listed)])
@@ -70,7 +70,8 @@ def gather(frames: Frames) -> History:
     )
 
 
-def _list_listed(layout: Layout) -> tuple[str, ...]:
+def list_listed(layout: Layout) -> tuple[str, ...]:
+    """Return the columns of customers that are read: ours, and the layout's attributes."""
     return (*_LISTED, *layout.attributes)
 
 

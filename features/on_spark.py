@@ -17,9 +17,10 @@ from pyspark.sql import functions as f
 
 from contract.columns import Column
 from contract.errors import TablesError
-from contract.tables import Layout
+from contract.tables import Layout, SqlTable
 from features import on_polars
 from features.forms import NAIVE, NUMBER, ZONED
+from features.jdbc import find_jdbc, read_table
 from features.session import ERRORS, open_session
 from features.timeline import DAY_US
 
@@ -37,8 +38,12 @@ _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "boolean"
 
 
 def read(source: Any) -> Any:
-    """Return a Parquet or CSV file as a Spark frame; other frames stay with Polars till typed."""
+    """Return a file or a table behind JDBC as a Spark frame; others stay with Polars till typed."""
     session = open_session()
+    if isinstance(source, SqlTable):
+        jdbc = find_jdbc(source.url)
+        assert jdbc is not None
+        return read_table(session, jdbc, source.name)
     if not isinstance(source, Path):
         return source if hasattr(source, "mapInArrow") else on_polars.read(source)
     try:

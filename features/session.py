@@ -27,6 +27,7 @@ SETTINGS: dict[str, bool | float | int | str | None] = {
     "spark.sql.caseSensitive": True,
     # Few rows shall be few partitions where they are kept, too.
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": True,
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # not INT96, which is no more
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": False,
     "spark.ui.showConsoleProgress": False,

@@ -16,6 +16,7 @@ from serving.store.opened import now_us
 NO_KEY_YET = "No key was made yet, so only callers on this machine are answered: patron keys create"
 SHOW_ONE = "Show a key that counts: X-API-Key, Authorization: Bearer, or Basic."
 UNREAD = "The store that holds the keys cannot be read."
+NO_OWNER = ""  # of what is left behind without a key; a key's name has a letter
 NOBODY = hash_key(b"")  # compared with where there is no such key, so that it takes as long
 
 
@@ -48,14 +49,19 @@ class Door:
             raise RefusalError("not_ready", "Keys are not known; see reasons.", reasons=[UNREAD])
 
     def admit(self, scope: Any) -> None:
-        """Let a request in, or refuse it: 401, 403, 429, and 404 for a path that is not ours."""
+        """Let a request in and note whose it is, or refuse it: 401, 403, 429, 404.
+
+        What a caller leaves here is theirs under each key of their name, so that keys can change.
+        """
         wanted = find_scope(scope["path"])
+        scope["owner"] = NO_OWNER
         if wanted == OPEN:
             return
         self.require_known(scope)
         if self.keys:
             key = self._find(scope["headers"])
             self._spend(key)
+            scope["owner"] = key.name
             if wanted is not None and not key.may(wanted):
                 raise RefusalError("forbidden", f"This needs a key with the scope {wanted}.")
         elif not is_from_here(scope):

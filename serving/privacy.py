@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from serving.hooks.reading import read_inbox, read_within
+from serving.jobs.uploads import leave_out
 from serving.store import inbox
 from serving.store.opened import Store
 from serving.store.privacy import clean, erase, find_erasure, forbid, list_held
@@ -30,6 +31,7 @@ def erase_customers(store: Store, ids: Sequence[str]) -> tuple[dict[str, dict[st
         forbid(connection, ids)
         read_within(connection)
         gone = {one: erase(connection, one) for one in dict.fromkeys(ids)}
+    leave_out(store, ids)  # a worker that has read one already tells nothing of them, either
     return gone, clean(store)
 
 

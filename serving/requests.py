@@ -135,12 +135,17 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 def read_form(form: type[Form], body: bytes) -> Form:
     """Return the body in the form it must have, or refuse it with every place that is wrong."""
+    return check_form(form, read_json(body), "the body")
+
+
+def check_form(form: type[Form], said: Any, where: str) -> Form:
+    """Return what is said there in its form, or refuse it with every place that is wrong."""
     try:
-        return form.model_validate(read_json(body))
+        return form.model_validate(said)
     except ValidationError as error:
         faults = list_faults(error)
         told = [_tell(fault, _list_names(form)) for fault in faults[:SHOWN]]
-        detail = f"Wrong places in the body: {len(faults)}; see errors for up to {SHOWN} of them."
+        detail = f"Wrong places in {where}: {len(faults)}; see errors for up to {SHOWN} of them."
         raise RefusalError("wrong_form", detail, errors=told) from None
 
 

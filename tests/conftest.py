@@ -30,6 +30,10 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 SUBMIT = f"--master local[2] --driver-memory 2g --conf spark.sql.shuffle.partitions=4 \
 --conf spark.sql.adaptive.coalescePartitions.enabled=false \
 --conf spark.executorEnv.PYTHONPATH={ROOT} pyspark-shell"
+DRIVERS = [
+    *Path("/usr/share/java").glob("postgresql.jar"),
+    *Path.home().glob(".m2/repository/org/postgresql/postgresql/*/*.jar"),
+]  # of PostgreSQL for JDBC: apt-get install libpostgresql-jdbc-java
 QUICK = "-Dlog4j2.level=FATAL -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # to start, not to last
 
 Open = Callable[..., History]
@@ -116,22 +120,35 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """A small session, made as Patron makes one, of as many partitions as it is told."""
+def java() -> None:
+    """What Spark runs on."""
     if importlib.util.find_spec("pyspark") is None:
         pytest.skip("needs PySpark: pip install 'patron[spark]'")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("needs Java: apt-get install default-jre-headless")
+
+
+@pytest.fixture(scope="session")
+def spark(java: None) -> Iterator[Any]:
+    """A small session, made as Patron makes one, of as many partitions as it is told."""
     from features.session import open_session
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_SUBMIT_ARGS", SUBMIT)
+        jars = f"--jars {DRIVERS[0]} " if DRIVERS else ""
+        patch.setenv("PYSPARK_SUBMIT_ARGS", jars + SUBMIT)
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_SUBMIT_OPTS", QUICK)
         session = open_session()
         assert open_session() is session
         yield session
         session.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_driver() -> Path:
+    if not DRIVERS:
+        pytest.skip("needs PostgreSQL's JDBC driver: apt-get install libpostgresql-jdbc-java")
+    return DRIVERS[0]
 
 
 @pytest.fixture(scope="session")

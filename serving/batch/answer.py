@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -11,10 +12,22 @@ from features.history import History
 from serving.batch.asked import Asked
 from serving.batch.reasons import add_reasons
 from serving.batch.segment import choose
-from serving.receipts.issue import issue
+from serving.receipts.issue import Issued, issue
 from serving.scorer import Scorer, tell_flat
 
 MODELS = "patron_models"  # in the metadata of every file of rows
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The rows of some customers in the form asked for, and what a store keeps of them.
+
+    `flat` are a row per customer with every target that answered, as `issued` are receipts of.
+    """
+
+    rows: pa.Table
+    issued: Issued
+    flat: pa.Table
 
 
 def answer(scorer: Scorer, history: History, asked: Asked) -> pa.Table:
@@ -22,17 +35,25 @@ def answer(scorer: Scorer, history: History, asked: Asked) -> pa.Table:
 
     They come in the order of customer_id, the same to the bit whoever else is in the history.
     """
+    return answer_whole(scorer, history, asked).rows
+
+
+def answer_whole(scorer: Scorer, history: History, asked: Asked) -> Answered:
+    """Return the rows of `answer`, and beside them what the receipts in them stand for."""
     chosen = choose(scorer, history, asked)
     seen, own = scorer.look(chosen, asked.as_of, asked.targets), list_own(scorer.bundles)
     rows = tell_flat(seen, own)
-    receipts = pa.array(issue(seen, chosen).receipts, pa.string())
-    rows = rows.set_column(rows.schema.get_field_index("receipt"), "receipt", receipts)
+    issued = issue(seen, chosen)
+    receipts = pa.array(issued.receipts, pa.string())
+    flat = rows.set_column(rows.schema.get_field_index("receipt"), "receipt", receipts)
+    rows = flat
     if asked.targets:
         rows = pick_targets(rows, asked.targets, list_answered(own))
     if asked.reasons:
         rows = add_reasons(rows, scorer, chosen, asked)
     rows = lengthen(rows, seen.names) if asked.long else rows
-    return rows.replace_schema_metadata({MODELS: json.dumps(tell_models(scorer, seen.names))})
+    told = {MODELS: json.dumps(tell_models(scorer, seen.names))}
+    return Answered(rows.replace_schema_metadata(told), issued, flat)
 
 
 def tell_models(scorer: Scorer, targets: Iterable[str]) -> dict[str, str]:

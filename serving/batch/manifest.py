@@ -1,5 +1,6 @@
 """What a batch says of itself, beside its rows and after them: its presence says all is there."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -44,6 +45,11 @@ class Plan(_Said):
     parts: int
     tables: Mapping[str, str] = Field(description="A fingerprint of each source.")
 
+    @property
+    def digest(self) -> str:
+        """What the plan is known by."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
 
 class Part(_Said):
     """A part that is done."""
@@ -51,6 +57,12 @@ class Part(_Said):
     counts: Counts
     rows: int
     sha256: str = ""
+
+
+class Done(Part):
+    """A part that a task of Spark has done, and the rows of each table that it held."""
+
+    table_rows: Mapping[str, int]
 
 
 class Written(_Said):

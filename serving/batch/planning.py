@@ -8,10 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset
+from sqlalchemy.engine.url import make_url
 
 from contract.answers import ModelUsed
 from contract.moments import as_utc
 from contract.tables import SqlTable, Tables
+from features.databases import count
 from features.dictionary import describe
 from features.pairing import describe_pairs
 from serving.batch.asked import Asked, choose_targets
@@ -48,6 +50,8 @@ def count_events(tables: Tables) -> int:
 
 
 def _count(source: Any) -> int:
+    if isinstance(source, SqlTable):
+        return count(source)
     if not isinstance(source, Path):
         return len(source) if hasattr(source, "__len__") else 0
     if source.suffix == ".csv":
@@ -70,7 +74,9 @@ def fingerprint_tables(tables: Tables) -> Mapping[str, str]:
 
 def _fingerprint(source: Any) -> str:
     if isinstance(source, SqlTable):
-        return hashlib.sha256(f"{source.url} {source.name}".encode()).hexdigest()[:16]
+        # Without the password: who sees the plan could try out what it may be.
+        url = make_url(source.url).set(password=None, query={})
+        return hashlib.sha256(f"{url} {source.name}".encode()).hexdigest()[:16]
     if not isinstance(source, Path):
         return "a frame"
     files = sorted(source.rglob("*")) if source.is_dir() else [source]

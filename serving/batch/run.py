@@ -21,7 +21,7 @@ from features.gather import gather
 from features.parting import open_part, part_tables
 from features.rejects import CODES, WHY, find_rejects
 from features.timeline import CUSTOMER
-from serving.batch.answer import answer
+from serving.batch.answer import Answered, answer_whole
 from serving.batch.asked import Asked
 from serving.batch.disk import move, write_parquet, write_whole
 from serving.batch.manifest import Counts, Manifest, Part, Plan, Written
@@ -38,13 +38,20 @@ REJECTED = pa.schema([(n, pa.string()) for n in (CUSTOMER, "code", "why")])
 class Sink(Protocol):
     """Where rows go: a part at a time, then all of them, then what is said of them."""
 
-    def put(self, work: Work, number: int, rows: pa.Table) -> str:
+    @property
+    def name(self) -> str:
+        """What a person is told: without secrets."""
+
+    def check(self, asked: Asked) -> None:
+        """Refuse what cannot go there, before any work is done."""
+
+    def put(self, work: Work, number: int, found: Answered) -> str:
         """Keep the rows of a part, once and for all, and return their file's sha256 if any."""
 
     def publish(self, work: Work, numbers: Sequence[int]) -> list[Written]:
         """Let readers see all rows, and return where they are."""
 
-    def reject(self, rejected: pa.Table) -> None:
+    def reject(self, work: Work, rejected: pa.Table) -> None:
         """Keep who has no answer, and why."""
 
     def tell(self, manifest: Manifest) -> None:
@@ -86,7 +93,8 @@ def run(
             _tell_done(work, plan.parts, tell)
         parts = [work.read_done(n) for n in range(plan.parts)]
         written = sink.publish(work, range(plan.parts))
-        sink.reject(pa.concat_tables(pq.read_table(work.rejects(n)) for n in range(plan.parts)))
+        rejected = [pq.read_table(work.rejects(n)) for n in range(plan.parts)]
+        sink.reject(work, pa.concat_tables(rejected))
         manifest = Manifest(
             plan=plan,
             counts=sum((part.counts for part in parts), Counts()),
@@ -120,22 +128,30 @@ def _part(raw: Raw, parts: int, work: Work, tell: Tell) -> dict[str, int]:
 def do_part(job: Job, number: int) -> None:
     """Answer for the customers of one part, and say that it is done."""
     raw = open_part(job.work.tables, number)
-    rejected = list_rejects(raw, job.layout, job.asked)
-    history = gather(pick_usable(raw, job.layout))
+    found, rejected, counts = answer_part(raw, job.layout, job.scorer, job.asked)
+    write_parquet(job.work.rejects(number), [rejected], REJECTED)
+    sha256 = job.sink.put(job.work, number, found)
+    job.work.mark_done(number, Part(counts=counts, rows=len(found.rows), sha256=sha256))
+
+
+def answer_part(
+    raw: Raw, layout: Layout, scorer: Scorer, asked: Asked
+) -> tuple[Answered, pa.Table, Counts]:
+    """Return the rows of customers whose tables are whole here, who has none, and the counts."""
+    rejected = list_rejects(raw, layout, asked)
+    history = gather(pick_usable(raw, layout))
     refused = pc.is_in(history.ids, rejected[CUSTOMER].cast(history.ids.type))
     known = history.choose(~refused.to_numpy(zero_copy_only=False))
-    rows = answer(job.scorer, known, job.asked)
+    found = answer_whole(scorer, known, asked)
     told = {c: n for c in CODES if (n := pc.sum(pc.equal(rejected["code"], c)).as_py())}
-    answered = len(pc.unique(rows[CUSTOMER]))
+    answered = len(pc.unique(found.rows[CUSTOMER]))
     counts = Counts(
         customers=len(known) + len(rejected),
         answered=answered,
         outside=len(known) - answered,
         rejected=told,
     )
-    write_parquet(job.work.rejects(number), [rejected], REJECTED)
-    sha256 = job.sink.put(job.work, number, rows)
-    job.work.mark_done(number, Part(counts=counts, rows=len(rows), sha256=sha256))
+    return found, rejected, counts
 
 
 def list_rejects(raw: Raw, layout: Layout, asked: Asked) -> pa.Table:

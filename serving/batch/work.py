@@ -1,6 +1,7 @@
 """The work folder of a batch: what is done stays done, whatever stops the rest."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contract.errors import PatronError
-from serving.batch.disk import write_whole
+from contract.errors import BusyError, PatronError
+from serving.batch.disk import sync_folder, tell_full, write_whole
 from serving.batch.manifest import Part, Plan
 
 
@@ -25,6 +26,20 @@ class Work:
     """A folder with the plan, the tables in parts, and the rows of the parts that are done."""
 
     folder: Path
+
+    @property
+    def plan(self) -> Plan:
+        """What the batch follows from."""
+        return Plan.model_validate_json(self._plan.read_text())
+
+    @property
+    def began_us(self) -> int:
+        """The moment the batch was begun, before anything was read, in microseconds."""
+        return self._plan.stat().st_mtime_ns // 1_000
+
+    @property
+    def _plan(self) -> Path:
+        return self.folder / "plan.json"
 
     @property
     def tables(self) -> Path:
@@ -60,9 +75,21 @@ class Work:
         """Say that a part is done, once its rows are where they belong."""
         write_whole(self.folder / f"done-{number:05d}.json", part.model_dump_json().encode())
 
+    def begin(self, plan: Plan) -> None:
+        """Have the folder for this plan: with what is done of it, or new."""
+        if _read_plan(self._plan) != plan:
+            self.drop()
+            self.rows.mkdir(parents=True)
+            write_whole(self._plan, plan.model_dump_json().encode())
+        self.rows.mkdir(exist_ok=True)
+
     def drop(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder)
+        """Remove the folder: the plan first, as what is left of the rest is of no use."""
+        if self._plan.exists():
+            self._plan.unlink()
+            sync_folder(self.folder)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
 
 @contextmanager
@@ -73,25 +100,27 @@ def open_work(folder: Path, plan: Plan) -> Iterator[Work]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise WorkError(
-                f"Another patron score is at work on {folder.stem}.", "Wait until it ends."
-            ) from error
-        if _read_plan(folder) != plan:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
+    with tell_full(folder.parent), lock.open("w") as held:
+        _hold(held.fileno(), folder)
         work = Work(folder)
-        work.rows.mkdir(exist_ok=True)
-        write_whole(folder / "plan.json", plan.model_dump_json().encode())
+        work.begin(plan)
         yield work
         lock.unlink(missing_ok=True)
 
 
-def _read_plan(folder: Path) -> Plan | None:
+def _hold(lock: int, folder: Path) -> None:
+    """Hold the lock as long as it is open; refuse where another does, or just did."""
     try:
-        return Plan.model_validate_json((folder / "plan.json").read_text())
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = os.fstat(lock).st_nlink > 0
+    except BlockingIOError:
+        held = False
+    if not held:
+        raise BusyError(f"Another patron score is at work on {folder.stem}.", "Wait until it ends.")
+
+
+def _read_plan(place: Path) -> Plan | None:
+    try:
+        return Plan.model_validate_json(place.read_text())
     except (OSError, ValidationError):
         return None

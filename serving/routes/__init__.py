@@ -9,9 +9,11 @@ from serving.routes import (
     hooks,
     inference,
     interactions,
+    jobs,
     last,
     models,
     movements,
+    new_jobs,
     privacy,
     replays,
     scores,
@@ -20,6 +22,6 @@ from serving.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     scores.ROUTER, last.ROUTER, explanations.ROUTER, replays.ROUTER, movements.ROUTER,
-    transactions.ROUTER, interactions.ROUTER, models.ROUTER, hooks.ROUTER, privacy.ROUTER,
-    compat.ROUTER, inference.ROUTER, health.ROUTER,
+    transactions.ROUTER, interactions.ROUTER, new_jobs.ROUTER, jobs.ROUTER, models.ROUTER,
+    hooks.ROUTER, privacy.ROUTER, compat.ROUTER, inference.ROUTER, health.ROUTER,
 )  # fmt: skip

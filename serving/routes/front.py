@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable
+from tempfile import NamedTemporaryFile
 from time import perf_counter
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.problems import AWAY, RefusalError, find_route, refuse
 from serving.routes.last import get_scores
 from serving.routes.metrics import count_request
+from serving.routes.uploads import UPLOADS, check_upload, hold_timer, is_upload, take_in
 from serving.store.opened import StoreError
 
 LOG = logging.getLogger("bentoml.patron")
@@ -34,7 +36,7 @@ class Front:
     def __init__(self, bento: ASGIApp, app: ASGIApp) -> None:
         self.bento = bento
         self.app = app
-        self.busy = 0
+        self.busy = self.uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -58,6 +60,9 @@ class Front:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"].state.door.admit(scope)  # before its body is read or a place is taken
+        if is_upload(scope):
+            await self._store_upload(scope, receive, send)
+            return
         probe = not scope["path"].startswith(("/v1/", "/v2/models"))
         if self.busy >= AT_ONCE and not probe:
             raise RefusalError("busy", f"{AT_ONCE} requests are being answered.")
@@ -73,6 +78,20 @@ class Front:
                 await self.app(scope, _replay(body, receive), send)
         finally:
             self.busy -= 1
+
+    async def _store_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what brings a body too large to hold: it comes into a file first."""
+        if self.uploads >= UPLOADS:
+            raise RefusalError("busy", f"{UPLOADS} uploads are coming in.")
+        check_upload(scope)
+        self.uploads += 1
+        try:
+            await hold_timer(send)
+            with NamedTemporaryFile(prefix="patron-upload-") as file:
+                scope["upload"] = await take_in(Headers(scope=scope), receive, file)
+                await self.app(scope, _replay(b"", receive), send)
+        finally:
+            self.uploads -= 1
 
 
 def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:

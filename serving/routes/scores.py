@@ -64,12 +64,13 @@ _BODY = {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
 async def post_scores(request: Request) -> Response:
     """Return the answers to 1 to 1000 records."""
     require_json(request)
-    scorer, keep = find_scorer(request), Keep(request.app.state.store, request.app.state.desk)
-    if keep.desk:
-        await keep.desk.admit()
+    scorer, desk = find_scorer(request), request.app.state.desk
+    keep = Keep(request.app.state.store, desk)
+    if desk:
+        await desk.admit()
     body, request_id = await request.body(), request.scope["request_id"]
     language = choose_language(request.headers.get("accept-language", ""))
-    asked = request_id, language
+    asked = request_id, Told(language)
 
     def respond() -> Response:
         question = read_form(Question, body)
@@ -81,10 +82,10 @@ async def post_scores(request: Request) -> Response:
     asking = _ask(question, scorer, keep)
     if question.explain or question.max_age_s is not None or len(question.records) > FEW:
         return await asyncio.to_thread(_respond, question, asking, asked)
-    return _write(_tell(question, asking, await TOGETHER.score(asking), asked))
+    return _write(tell_scores(question, asking, await TOGETHER.score(asking), asked))
 
 
-def _respond(question: Question, asking: Asking, asked: tuple[str, Language]) -> Response:
+def _respond(question: Question, asking: Asking, asked: tuple[str, Told]) -> Response:
     """Return the stored answers that will do, and score the other records."""
     stored = find_stored_answers(question, asking.targets, asking.scorer, asking.keep.store)
     if not stored:
@@ -135,11 +136,11 @@ def answer(
     """Return the answers to what the body asks, by what it tells and what is kept."""
     question = read_form(Question, body)
     asking = _ask(question, scorer, keep)
-    return _score(question, asking, (request_id, language))
+    return _score(question, asking, (request_id, Told(language)))
 
 
-def _score(question: Question, asking: Asking, asked: tuple[str, Language]) -> Scores:
-    return _tell(question, asking, score_together([asking])[0], asked)
+def _score(question: Question, asking: Asking, asked: tuple[str, Told]) -> Scores:
+    return tell_scores(question, asking, score_together([asking])[0], asked)
 
 
 def _ask(question: Question, scorer: Scorer, keep: Keep) -> Asking:
@@ -149,10 +150,11 @@ def _ask(question: Question, scorer: Scorer, keep: Keep) -> Asking:
     return Asking(scorer, keep, question.records, tuple(targets), question.as_of)
 
 
-def _tell(
-    question: Question, asking: Asking, scoring: Scoring, asked: tuple[str, Language]
+def tell_scores(
+    question: Question, asking: Asking, scoring: Scoring, asked: tuple[str, Told]
 ) -> Scores:
-    scorer, (request_id, language) = asking.scorer, asked
+    """Return what is told of the records, once they are scored."""
+    scorer, (request_id, told) = asking.scorer, asked
     beside = {
         "models": [name_model(scorer, target) for target in asking.targets],
         "attributes": scorer.norms.attributes,
@@ -160,7 +162,7 @@ def _tell(
     reasons: Mapping[str, list[Reason]] = {}
     if question.explain:
         of = scoring.as_of, asking.targets
-        reasons = explain(scorer, scoring.history, of, Told(language))
+        reasons = explain(scorer, scoring.history, of, told)
     results: list[Scored | Failed] = []
     for i, (record, one) in enumerate(zip(question.records, scoring.each, strict=True)):
         if isinstance(one, Failed):

@@ -9,24 +9,31 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from itertools import count
+from typing import Any, NamedTuple, Protocol
 
 from features.history import History
-from serving.receipts.desk import Desk
-from serving.receipts.issue import issue
+from serving.receipts.issue import Issued, issue
 from serving.routes.histories import tell_records
 from serving.routes.records import Failed, Record, fail
-from serving.routes.stored import join_all
+from serving.routes.stored import Joined, join_all
 from serving.routes.strange import find_strange
 from serving.scorer import Scorer, list_rows
 from serving.store.opened import Store
+
+
+class Filing(Protocol):
+    """Who takes receipts of answers."""
+
+    def file(self, issued: Issued, rows: Sequence[dict[str, Any]]) -> None:
+        """Take the receipts and the flat rows answered."""
 
 
 class Keep(NamedTuple):
     """Where rows of customers are kept, and where receipts of answers are handed in."""
 
     store: Store | None = None
-    desk: Desk | None = None
+    desk: Filing | None = None
 
 
 NOWHERE = Keep()
@@ -65,11 +72,16 @@ Waiting = tuple[Asking, asyncio.Future[Scoring]]
 
 def score_together(askings: Sequence[Asking]) -> list[Scoring]:
     """Return what is told to each of those who ask the same of one scorer, but of other records."""
-    as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
-    store, desk = askings[0].keep
     # A record is known by its place: two may speak of one customer.
     records = [record for asking in askings for record in asking.records]
-    joined = join_all({str(i): r for i, r in enumerate(records)}, store)
+    store = askings[0].keep.store
+    return score_joined(askings, join_all({str(i): r for i, r in enumerate(records)}, store))
+
+
+def score_joined(askings: Sequence[Asking], joined: Joined) -> list[Scoring]:
+    """Return what is told to each, by their records, known by their places, with all beside."""
+    as_of, scorer = askings[0].as_of or datetime.now(UTC), askings[0].scorer
+    desk = askings[0].keep.desk
     each: dict[str, Row | Failed] = {**joined.failed}
     each |= {key: wrong for key, r in joined.records.items() if (wrong := fail(key, r))}
     whole = {key: record for key, record in joined.records.items() if key not in each}
@@ -86,7 +98,7 @@ def score_together(askings: Sequence[Asking]) -> list[Scoring]:
             each[key] = Row(told, stored + find_strange(whole[key], scorer.norms, marks.get(key)))
         if desk:
             desk.file(issued, rows)
-    places = iter(range(len(records)))
+    places = count()
     found = [[each[str(next(places))] for _ in asking.records] for asking in askings]
     return [Scoring(as_of, history, own) for own in found]
 

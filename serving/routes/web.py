@@ -16,6 +16,7 @@ from serving.requests import Attribute
 from serving.routes import ROUTERS
 from serving.routes.compat import Invocations
 from serving.routes.movements import Pair
+from serving.routes.new_jobs import JobQuestion
 from serving.routes.privacy import Erasures, Export
 from serving.routes.questions import Question
 from serving.routes.replays import Receipts
@@ -35,6 +36,7 @@ FORMS: tuple[type[BaseModel], ...] = (
     Invocations,
     InferenceRequest,
     Receipts,
+    JobQuestion,
     Pair,
     Problem,
     InferenceError,

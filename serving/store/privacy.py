@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from serving.store.opened import WAIT_S, Store, StoreError, now_us
 from serving.store.rows import AT_ONCE
-from serving.store.schema import ERASED, FACTS, INBOX, META
+from serving.store.schema import ERASED, FACTS, INBOX, JOB_CHUNKS, META
 
 LOCK = 7_210_733  # on PostgreSQL: who writes rows shares it, who erases has it alone
 SALT = "erasure_salt"
@@ -85,7 +85,7 @@ def rewrite(store: Store) -> bool:
     """
     if not store.embedded:
         with store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            for table in (*HELD.values(), INBOX):
+            for table in (*HELD.values(), INBOX, JOB_CHUNKS):
                 connection.execute(sql.text(f"VACUUM FULL {table.name}"))
         return True
     try:

@@ -8,15 +8,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
 )
 
-META = MetaData()
-
-# BigInteger does not number its rows by itself in SQLite, Integer does.
-NUMBERED = BigInteger().with_variant(Integer, "sqlite")
+from serving.store.job_schema import DELIVERIES as DELIVERIES
+from serving.store.job_schema import JOB_CHUNKS as JOB_CHUNKS
+from serving.store.job_schema import JOB_CUSTOMERS as JOB_CUSTOMERS
+from serving.store.job_schema import JOB_KEYS as JOB_KEYS
+from serving.store.job_schema import JOBS as JOBS
+from serving.store.job_schema import SOURCES as SOURCES
+from serving.store.job_schema import WEBHOOKS as WEBHOOKS
+from serving.store.meta import META as META
+from serving.store.meta import NUMBERED as NUMBERED
 
 # A row that a load brought has no told_id; one that a caller told is known by it.
 TRANSACTIONS = Table(

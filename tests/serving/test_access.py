@@ -62,7 +62,7 @@ def call(client: httpx.Client, served: tuple[str, str], **headers: str) -> httpx
     method, template = served
     path = re.sub(r"{[^}]*}", "churn", template.replace("{version}", "3"))
     content = SOUND if method == "POST" else b""
-    headers = {"content-type": "application/json"} | headers
+    headers = {"content-type": "application/json", "idempotency-key": "k"} | headers
     return client.request(method, path, content=content, headers=headers)
 
 

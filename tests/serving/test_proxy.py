@@ -171,6 +171,22 @@ def test_a_caller_needs_a_certificate_and_a_key(behind: Behind) -> None:
         assert behind.keys["scores"] not in logged
 
 
+def test_an_upload_for_a_job_may_be_larger(behind: Behind) -> None:
+    lines = b"customer_id\n" + b"".join(b"C-%09d\n" % n for n in range(550_000))
+    assert len(lines) > 6 * MIB
+    told = {"x-api-key": behind.keys["jobs"], "content-type": "text/csv", "idempotency-key": "p"}
+    with proxying(behind, PROXY) as url:
+        with calling(behind, url, "caller") as caller:
+            answer = caller.post("/v1/jobs", content=lines, headers=told)
+            assert answer.status_code == 202, answer.text
+            assert caller.get(answer.headers["location"], headers=told).json()["state"] == "queued"
+            other = caller.post("/v1/jobs/x/cancel", content=lines, headers=told)
+            assert_told(other, 413, "body_too_large")
+        with calling(behind, url) as nobody:
+            refused = nobody.post("/v1/jobs", content=b"customer_id\nC-1\n", headers=told)
+            assert_told(refused, 403, "no_certificate")
+
+
 def test_only_modern_tls_is_spoken(behind: Behind) -> None:
     with proxying(behind, PROXY) as url:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

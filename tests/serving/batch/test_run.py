@@ -14,7 +14,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from contract.errors import BusyError
 from contract.flat import flat_schema
+from contract.settings import Settings
 from contract.tables import Tables, find_tables
 from features.engines import read_tables
 from features.gather import read_history
@@ -25,7 +27,7 @@ from serving.batch.disk import digest_file
 from serving.batch.manifest import Manifest
 from serving.batch.planning import make_plan
 from serving.batch.run import Source, run
-from serving.batch.work import WorkError, open_work
+from serving.batch.work import open_work
 from serving.scorer import Scorer
 from serving.sinks.opened import SinkError, open_sink
 from tests.serving.kinds import make_kinds
@@ -64,7 +66,9 @@ def write(
     plan = make_plan(tables, scorer, wanted, parts)
     source = Source(read_tables(tables, engine), tables.layout)
     TOLD.clear()
-    return run((source, scorer, wanted), plan, open_sink(str(out)), lambda *a: TOLD.append(a))
+    return run(
+        (source, scorer, wanted), plan, open_sink(str(out), Settings()), lambda *a: TOLD.append(a)
+    )
 
 
 def sort(place: Path) -> pl.DataFrame:
@@ -261,7 +265,7 @@ write(scorer, find_tables({str(small_shop)!r}), Path({str(out)!r}), 4)
     asked = Asked(AS_OF)
     plan = make_plan(tables, kinds, asked, 4)
     source = Source(read_tables(tables, "polars"), tables.layout)
-    run((source, kinds, asked), plan, open_sink(str(out)), look)
+    run((source, kinds, asked), plan, open_sink(str(out), Settings()), look)
     assert held["first"] == first
     for name in ("a.parquet", "a.rejected.parquet", "a.manifest.json"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
@@ -310,7 +314,7 @@ def test_work_on_another_plan_is_thrown_away(kinds, small_shop, tmp_path):
     old = make_plan(tables, kinds, Asked(AS_OF - timedelta(days=1)), 4)
     with open_work(tmp_path / "a.parquet.work", old) as work:
         (work.rows / "part-00000.parquet").write_bytes(b"old")
-        with pytest.raises(WorkError, match="Another patron score is at work"):
+        with pytest.raises(BusyError, match="Another patron score is at work"):
             write(kinds, tables, tmp_path / "a.parquet", 4)
     write(kinds, tables, tmp_path / "a.parquet", 4)
     assert len(sort(tmp_path / "a.parquet")) == 400
@@ -318,4 +322,49 @@ def test_work_on_another_plan_is_thrown_away(kinds, small_shop, tmp_path):
 
 def test_a_place_of_no_form_is_refused():
     with pytest.raises(SinkError, match=r"answers.xlsx names no form"):
-        open_sink("answers.xlsx")
+        open_sink("answers.xlsx", Settings())
+
+
+def test_a_folder_of_other_things_is_refused_and_left_alone(kinds, small_shop, tmp_path):
+    tables, out = find_tables(str(small_shop)), tmp_path / "shop"
+    out.mkdir()
+    (out / "transactions.parquet").write_bytes((small_shop / "products.parquet").read_bytes())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "part-00000.parquet").write_bytes(
+        (small_shop / "products.parquet").read_bytes()
+    )
+    for place in (out, tmp_path / "mine"):
+        held = [f.read_bytes() for f in place.iterdir()]
+        with pytest.raises(SinkError, match="holds other things than the rows of a batch"):
+            open_sink(str(place), Settings())[1].check(Asked(AS_OF))
+        with pytest.raises(SinkError, match="holds other things"):
+            write(kinds, tables, place)
+        assert [f.read_bytes() for f in place.iterdir()] == held
+
+
+def test_a_folder_of_an_earlier_batch_is_replaced(kinds, small_shop, tmp_path):
+    tables, out = find_tables(str(small_shop)), tmp_path / "rows"
+    out.mkdir()
+    write(kinds, tables, out, 5)
+    write(kinds, tables, out, 2, where="orders_365d >= 2")
+    assert len(list(out.iterdir())) == 2 and 0 < len(sort(out)) < 400
+
+
+def test_a_csv_of_parts_without_rows_holds_rows_only(kinds, small_shop, tmp_path):
+    write(
+        kinds, find_tables(str(small_shop)), tmp_path / "a.csv", 5, where="customer_id = 'C-000009'"
+    )
+    lines = (tmp_path / "a.csv").read_bytes().splitlines()
+    assert len(lines) == 2 and lines[1].startswith(b'"C-000009"')
+
+
+def test_what_is_left_of_work_that_was_removed_in_part_is_not_gone_on_with(
+    kinds, small_shop, tmp_path
+):
+    """The plan goes first: without it, half a folder would pass for the tables."""
+    plan = make_plan(find_tables(str(small_shop)), kinds, Asked(AS_OF), 3)
+    gone: list[str] = []
+    with open_work(tmp_path / "a.work", plan) as work, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda folder: gone.extend(f.name for f in folder.iterdir()))
+        work.drop()
+    assert gone == ["rows"]
