@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sql
 
 from serving.jobs import queue
+from serving.jobs.pieces import keep_pieces
 from serving.jobs.queue import DAY_US, forget_jobs
+from serving.privacy import erase_customers
 from serving.routes import uploads
 from serving.store.keys import Wish, create_key, read_keys
 from serving.store.opened import now_us
@@ -270,3 +272,20 @@ def test_jobs_are_forgotten_a_week_after_they_ended(ask, store, monkeypatch):
     assert_problem(ask("GET", f"/v1/jobs/{job}"), 404, "unknown_job")
     assert ask("GET", f"/v1/jobs/{queued}").status_code == 200
     assert count(store, JOB_CHUNKS) == 1
+
+
+def test_pieces_that_a_killed_process_left_are_forgotten(ask, store, monkeypatch):
+    ended = parse(send(ask, CSV, "text/csv").text)["job_id"]
+    kept = parse(send(ask, CSV, "text/csv", "u2").text)["job_id"]
+    ask("POST", f"/v1/jobs/{ended}/cancel")
+    for job in (ended, queue.make_id()):  # one whose worker ended too soon, one that never came
+        keep_pieces(store, job, io.BytesIO(CSV.encode()))
+    forget_jobs(store)
+    assert count(store, JOB_CHUNKS) == 3
+    erase_customers(store, ["C-1"])  # of whom what an ended job left may speak
+    assert count(store, JOB_CHUNKS) == 2
+    now = now_us()
+    monkeypatch.setattr(queue, "now_us", lambda: now + 2 * DAY_US // 24)
+    forget_jobs(store)
+    with store.read() as connection:
+        assert connection.execute(sql.select(JOB_CHUNKS.c.job_id)).scalars().all() == [kept]

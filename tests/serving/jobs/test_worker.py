@@ -15,6 +15,7 @@ import sqlalchemy as sql
 from serving.bento import find_sources
 from serving.jobs.pieces import keep_pieces
 from serving.jobs.queue import Wish, make_id, put
+from serving.store.opened import WAIT_S
 from serving.store.schema import JOB_CUSTOMERS, JOBS, RECEIPTS
 from tests.serving.bundles import make_bundles
 from tests.serving.jobs.test_posts import count
@@ -152,3 +153,29 @@ def test_several_workers_share_the_jobs_and_none_is_done_twice(store, url, bundl
     assert sorted(begun) == sorted(jobs)
     assert sum(bool(log.read_text()) for log in logs) >= 2
     assert count(store, JOB_CUSTOMERS) == 4_000
+
+
+def interrupt(store):
+    """Have the store fail whoever uses it: its connections end, or its one writer is another."""
+    if store.embedded:
+        with store.write():
+            time.sleep(WAIT_S + 2)
+        return
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    there = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for _ in range(300):  # so that some end within a transaction
+        with store.read() as connection:
+            connection.execute(sql.text(f"{others} {there}"))
+        time.sleep(0.005)
+
+
+def test_a_worker_outlives_a_store_that_fails_it(store, url, bundles, tmp_path):
+    job, log = leave(store, write_lines(6_000), "interrupted"), tmp_path / "worker.log"
+    with working(url, bundles, log) as process:
+        wait_for(store, job, lambda state, now, _: now > 0)
+        interrupt(store)
+        wait_for(store, job, lambda state, *_: state == "complete")
+        assert process.poll() is None
+    assert look(store, job, "total", "succeeded", "failed") == (6_000, 6_000, 0)
+    assert len({row[0] for row in read_told(store, job)}) == 6_000
+    assert "The store does not answer" in log.read_text()
