@@ -66,6 +66,8 @@ bench: install peers ## run the benchmarks and print their tables
 	$(BIN)/python -P benchmarks/worth.py
 	$(BIN)/python -P benchmarks/choice.py
 	$(BIN)/python -P benchmarks/evaluation.py
+	$(BIN)/python -P benchmarks/spark.py
+	$(BIN)/python -P benchmarks/sampling.py
 
 lock: install ## write requirements/*.txt anew, with hashes
 	$(COMPILE) pyproject.toml --extra train --extra serve --extra spark \

@@ -118,6 +118,9 @@ def read_words() -> argparse.ArgumentParser:
     train.add_argument(
         "--categories", metavar="A,B,C|FILE", help="cross-sell these only; a file has one a line"
     )
+    train.add_argument(
+        "--sample", type=int, metavar="N", help="learn from about N customers, chosen by a hash"
+    )
     train.add_argument("--trials", type=int, default=0, help="of each family; default 0")
     train.add_argument("--timeout", type=float, help="seconds of trials of each family")
     train.add_argument("--report", type=Path, help="file to write the report to, as JSON")
@@ -355,6 +358,10 @@ def train_targets(arguments: Arguments, settings: Settings) -> int:
     with show_steps(2 + count_steps(targets, arguments.trials)) as tell:
         tell("reading tables")
         history = read_history(tables, arguments.engine)
+        if arguments.sample is not None:
+            if arguments.sample < 1:
+                raise PatronError(f"--sample {arguments.sample} is nobody.", "Give 1 or more.")
+            history = history.sample(arguments.sample)
         tell("opening MLflow")
         limits = arguments.trials, arguments.timeout, bool(arguments.target)
         books = Books(settings, open_registry(settings), *limits)

@@ -34,7 +34,10 @@ DRIVERS = [
     *Path("/usr/share/java").glob("postgresql.jar"),
     *Path.home().glob(".m2/repository/org/postgresql/postgresql/*/*.jar"),
 ]  # of PostgreSQL for JDBC: apt-get install libpostgresql-jdbc-java
-QUICK = "-Dlog4j2.level=FATAL -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # to start, not to last
+QUICK = (
+    "-Dlog4j2.level=FATAL -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # to start, not to last
+    f" -Dderby.stream.error.file={os.devnull}"
+)
 
 Open = Callable[..., History]
 Row = dict[str, Any]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def test_a_missing_column_is_told_with_what_there_is_and_how_to_map_it(home, cap
             "147 days of orders before",
         ),
         (["train", "SHOP", "--as-of", "2020-06-01"], "There is no order before as_of."),
+        (["train", "SHOP", "--as-of", "2026-06-01", "--sample", "0"], "--sample 0 is nobody."),
         (["promote"], "There is no challenger to promote."),
         (["promote", "--target", "churn"], "patron-churn has no challenger."),
         (["rollback"], "No target has a version to go back to. See patron history."),
@@ -290,6 +292,13 @@ def test_mlproject_retrains_through_mlflow(home, small_shop):
     parents = [r for r in runs if r.data.tags.get("mlflow.project.entryPoint") == "train"]
     children = {r.data.params.get("target") for r in runs if r not in parents}
     assert len(parents) == 1 and children == set(TARGETS)
+
+
+def test_training_learns_from_a_sample(home, small_shop, capsys):
+    words = [str(small_shop), "--as-of", "2026-11-01", "--target", "next_purchase"]
+    assert cli.main(["train", *words, "--sample", "200"]) == 0
+    judged = re.search(r"from 2026-10-02, (\d+) customers", capsys.readouterr().out)
+    assert 150 < int(judged[1]) < 220  # of 400
 
 
 def test_the_switches_of_cross_selling_are_read_from_words_or_a_file(tmp_path):

@@ -1,6 +1,5 @@
 """Rows of Spark's tasks to a SQL table: put aside first, and brought in by one transaction."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from serving.batch.manifest import Manifest, Plan, Written
 from serving.sinks.errors import SinkError
 from serving.sinks.spark_folder import add_why
 
-AS_OF = "as_of"
+AS_OF, PLAN = "as_of", "plan"
 WIDE, LONG = (CUSTOMER, AS_OF), (CUSTOMER, AS_OF, TARGET)
 REJECTED, MANIFESTS = "_rejected", "_manifests"  # of the tables beside
+_KINDS = {int: "bigint", str: "string"}
 TEXT = "VARCHAR(255)"  # of a key, where the database compares no texts of any length
 
 
@@ -66,7 +66,7 @@ class SparkTable:
         assert self.plan
         when = f.lit(self.plan.as_of.isoformat()).cast("timestamp").alias(AS_OF)
         without = add_why(rejected).select(CUSTOMER, when, "code", "why")
-        own = hashlib.sha256(self.plan.model_dump_json().encode()).hexdigest()[:8]
+        own = self.plan.digest[:8]
         key = LONG if TARGET in rows.columns else WIDE
         found = ((rows, self.table, key), (without, self.table + REJECTED, WIDE))
         for frame, place, keys in found:
@@ -86,18 +86,47 @@ class SparkTable:
         rows, rejected = self.tables
         told = [self._delete(place, t) for place in (rows, rejected) for t in self.tables]
         told += [self._insert(t) for t in self.tables]
-        counts = self._run(told)
+        counts = self._run([*told, *self._forget()])
         return [Written(name=self.table, rows=counts[len(told) - 2])]
 
     def tell(self, manifest: Manifest) -> None:
-        """Write the manifest, which comes last, in place of that of the same moment."""
-        session, place = open_session(), self.table + MANIFESTS
-        when = f.lit(manifest.plan.as_of.isoformat()).cast("timestamp").alias(AS_OF)
-        row = session.range(1).select(when, f.lit(manifest.model_dump_json()).alias("manifest"))
-        table = Table(f"{self.tables[0].aside}_m", place, row.columns, (AS_OF,))
+        """Write the manifest, which comes last."""
+        plan, session = manifest.plan, open_session()
+        when = f.lit(plan.as_of.isoformat()).cast("timestamp").alias(AS_OF)
+        told = {
+            PLAN: plan.digest,
+            "answered": manifest.counts.answered,
+            "rows": manifest.rows,
+            "manifest": manifest.model_dump_json(),
+        }
+        row = session.range(1).select(
+            when, *(f.lit(value).cast(_KINDS[type(value)]).alias(n) for n, value in told.items())
+        )
+        table = Table(f"{self.tables[0].aside}_m", self._manifests, row.columns, (AS_OF, PLAN))
         self._make(row, table)
-        self._write(row, table.aside, (), "overwrite")
-        self._run([self._delete(table, table), self._insert(table), f"DROP TABLE {table.aside}"])
+        self._write(row, table.aside, (PLAN,), "overwrite")
+        self._run([self._insert(table), f"DROP TABLE {table.aside}"])
+
+    @property
+    def _manifests(self) -> str:
+        return self.table + MANIFESTS
+
+    def _forget(self) -> list[str]:
+        """Return the SQL that takes away manifests of the moment that speak of our targets."""
+        session, plan = open_session(), self.plan
+        if plan is None or not has_table(session, self.jdbc, self._manifests):
+            return []
+        found = session.read.jdbc(self.jdbc.url, self._manifests, properties={**self.jdbc.options})
+        texts = found.select("manifest").toArrow()["manifest"].to_pylist()
+        plans = [Manifest.model_validate_json(text).plan for text in texts]
+        ours = {model.target for model in plan.models}
+        gone = [
+            one.digest
+            for one in plans
+            if one.as_of == plan.as_of and ours & {model.target for model in one.models}
+        ]
+        (column,) = self._quote([PLAN])
+        return [f"DELETE FROM {self._manifests} WHERE {column} = '{one}'" for one in gone]
 
     def _make(self, frame: DataFrame, table: Table) -> None:
         """Have a table with these columns; one that lacks some is refused."""

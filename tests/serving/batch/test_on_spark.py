@@ -234,10 +234,10 @@ def test_a_task_needs_no_registry():
 @pytest.mark.parametrize(
     "place", ["a.csv", "a.parquet", "s3a://shop/out", "sqlite:///a.db/answers"]
 )
-def test_a_place_that_spark_does_not_write_is_refused(place):
+def test_a_place_that_spark_does_not_write_is_refused(place, spark):
     from serving.sinks.on_spark import open_spark_sink
 
-    with pytest.raises(SinkError, match=r"Write FOLDER, postgresql\+psycopg"):
+    with pytest.raises(SinkError, match="Write FOLDER, hdfs"):
         open_spark_sink(place)
 
 
@@ -252,3 +252,20 @@ def test_rows_of_nobody_do_not_fill_one_task(spark):
     rows = bring_together(read_tables(tables, "spark"), tables.layout, 4)
     sizes = rows.rdd.mapPartitions(lambda part: [sum(1 for _ in part)]).collect()
     assert sum(sizes) == 400 and min(sizes) > 50
+
+
+def test_a_folder_of_another_file_system_is_renamed_there(write, small_shop, tmp_path):
+    from serving.sinks.on_spark import open_spark_sink
+    from serving.sinks.spark_remote import RemoteFolder
+
+    sink = open_spark_sink(f"file://{tmp_path}/out")
+    assert isinstance(sink, RemoteFolder)
+    write("spark", Tables(make_dirty()), sink)
+    (tmp_path / "out.work").mkdir()  # of one that was killed
+    told = write("spark", find_tables(str(small_shop)), sink)
+    write("polars", find_tables(str(small_shop)), tmp_path / "ours")
+    assert read(tmp_path / "out").equals(read(tmp_path / "ours"))
+    assert told.written[0].rows == 400 and len(read(tmp_path / "out.rejected.parquet")) == 0
+    manifest = (tmp_path / "out.manifest.json").read_text()
+    assert Manifest.model_validate_json(manifest) == told
+    assert not (tmp_path / "out.work").exists()
