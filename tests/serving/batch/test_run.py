@@ -251,7 +251,8 @@ files.Files.put = stop
 scorer = Scorer(make_kinds(Path({str(tmp_path / "kinds")!r})))
 write(scorer, find_tables({str(small_shop)!r}), Path({str(out)!r}), 4)
 """
-    killed = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, timeout=120)
+    words, where = [sys.executable, "-P", "-c", code], {"cwd": ROOT, "env": find_environment()}
+    killed = subprocess.run(words, capture_output=True, timeout=120, **where)
     assert killed.returncode == -9, killed.stderr
     work = tmp_path / "a.parquet.work"
     assert not out.exists() and len(list(work.glob("done-*.json"))) == 2
