@@ -40,7 +40,7 @@ def answer_part(scorer: Scorer, people: People, asked: Asked, ids: Sequence[str]
     records = [people.tell(who) for who in ids]
     joined = people.join({str(i): record for i, record in enumerate(records)})
     if joined.failed or AWAY in joined.warnings.values():
-        raise StoreError("The store did not answer.", "The part is tried again.")
+        raise StoreError("The store does not answer.", "The part is tried again.")
     tray = _Tray()
     targets = tuple(asked.targets or scorer.bundles)
     asking = Asking(scorer, Keep(None, tray), records, targets, asked.as_of)

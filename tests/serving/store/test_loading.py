@@ -122,7 +122,7 @@ def count_loaded(store):
 
 def test_others_write_while_a_load_lasts(store, url, small_shop):
     waited, found, writer = [], [], open_store(url)
-    with start(url, small_shop, 1_000) as loader:
+    with start(url, small_shop, 100) as loader:
         while loader.poll() is None:
             began = monotonic()
             tell(writer, told(len(waited), FAR_AHEAD))
