@@ -1,7 +1,6 @@
-"""A store on each database, and the app over it with two small models."""
+"""The app over a store on each database, with two small models."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,28 +9,10 @@ import pytest
 from serving.routes.front import Front
 from serving.routes.web import make_app
 from serving.scorer import Scorer
-from serving.store.opened import Store, open_store
-from serving.store.schema import META
+from serving.store.opened import Store
 from tests.serving.test_front import call
 
 Ask = Callable[..., httpx.Response]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'patron.db'}"
-    return str(request.getfixturevalue("scratch_database"))
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = open_store(url)
-    with opened.write() as connection:
-        for table in META.sorted_tables:
-            connection.execute(table.delete())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
